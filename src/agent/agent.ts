@@ -1,0 +1,282 @@
+/** The agent: poller, queue, dispatcher, channels and responder put together, with one life cycle. */
+import type { Channel } from "../channels/mod.ts";
+import type { RunConfig } from "../config/mod.ts";
+import type { HttpClient } from "../net/mod.ts";
+import type { Log, Metrics, Timeline } from "../ops/mod.ts";
+import type { DiscoveryResult } from "./command_run.ts";
+import { ControlPlane, ControlPlaneStatusError, type TunnelMetadata } from "./control_plane.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Dispatcher, type OutcomeCounts } from "./dispatcher.ts";
+import type { PollState } from "./poll_state.ts";
+import { describePollError, Poller } from "./poller.ts";
+import { CommandQueue } from "./queue.ts";
+import { Responder } from "./responder.ts";
+import { serverInfoValue } from "./server_info.ts";
+
+/** How long answers may still be posted once the drain limit has been reached. */
+const LAST_ANSWERS_MS = 5_000;
+/** How long a stdio child may take to end by itself after its stdin was closed. */
+const CHILD_GRACE_MS = 2_000;
+
+export interface AgentDeps {
+  /** Client for the control plane. */
+  readonly client: HttpClient;
+  /** Every bound channel, in configuration order. */
+  readonly channels: readonly Channel[];
+  /** Metadata discovery of the main target; undefined where that is not HTTP. */
+  readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
+  /** The first poll waits for it (P-146); it must settle without error. */
+  readonly startGate: Promise<void> | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly timeline: Timeline;
+  /** 32 hex digits, one per process start (P-17). */
+  readonly instanceId: string;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What an agent has done, in numbers that add up: `received` is the sum over `outcomes`. */
+export interface AgentSummary {
+  readonly received: number;
+  readonly outcomes: OutcomeCounts;
+}
+
+export class Agent {
+  readonly #config: RunConfig;
+  readonly #deps: AgentDeps;
+  readonly #deadlines = new Deadlines();
+  readonly #queue: CommandQueue;
+  readonly #controlPlane: ControlPlane;
+  readonly #dispatcher: Dispatcher;
+  readonly #poller: Poller;
+  readonly #background = new AbortController();
+  readonly #lastLimit = new AbortController();
+  #received = 0;
+  #metadata: TunnelMetadata | undefined;
+  #draining = false;
+  #summary: Promise<AgentSummary> | undefined;
+
+  /** @throws {Error} when the server-info header cannot be built for these channels (P-26), or the key is malformed */
+  constructor(config: RunConfig, deps: AgentDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    const { controlPlane, mcp } = config;
+    const { log, metrics, random } = deps;
+    const serverInfo = serverInfoValue(deps.channels, controlPlane.pollChannels);
+    const backoff = { minMs: controlPlane.backoffMinMs, maxMs: controlPlane.backoffMaxMs };
+    const controlPlaneLog = log.with({ component: "controlplane" });
+    const dispatcherLog = log.with({ component: "dispatcher" });
+    this.#queue = new CommandQueue(Math.max(1, controlPlane.maxInflight));
+    this.#controlPlane = new ControlPlane(controlPlane, {
+      client: deps.client,
+      deadlines: this.#deadlines,
+      log: controlPlaneLog,
+      metrics,
+      instanceId: deps.instanceId,
+      serverInfo: () => serverInfo,
+    });
+    this.#dispatcher = new Dispatcher({
+      queue: this.#queue,
+      channels: new Map(deps.channels.map((channel) => [channel.name, channel])),
+      workers: mcp.maxConcurrentRequests,
+      discover: deps.discover,
+      responder: new Responder({
+        controlPlane: this.#controlPlane,
+        backoff,
+        log: dispatcherLog,
+        metrics,
+        random,
+      }),
+      deadlines: this.#deadlines,
+      tunnelId: controlPlane.tunnelId,
+      connectionMaxTtlMs: mcp.connectionMaxTtlMs,
+      log: dispatcherLog,
+      metrics,
+      timeline: deps.timeline,
+      lastLimit: this.#lastLimit.signal,
+    });
+    const options = {
+      waitMs: controlPlane.pollTimeoutMs,
+      guardrailMs: controlPlane.pollDeadlineGuardrailMs,
+      backoff,
+    };
+    this.#poller = new Poller(options, {
+      controlPlane: this.#controlPlane,
+      queue: this.#queue,
+      log: controlPlaneLog,
+      metrics,
+      random,
+      onQueued: () => this.#dispatcher.pump(),
+      onReceived: () => {
+        this.#received++;
+        metrics.count("commands_received_total");
+      },
+    });
+    this.#registerGauges();
+  }
+
+  get pollState(): Readonly<PollState> {
+    return this.#poller.state;
+  }
+
+  get metadata(): TunnelMetadata | undefined {
+    return this.#metadata;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get channels(): readonly Channel[] {
+    return this.#deps.channels;
+  }
+
+  /** The numbers so far; while commands run, `received` is ahead of the sum of outcomes by their number. */
+  get summary(): AgentSummary {
+    return { received: this.#received, outcomes: { ...this.#dispatcher.outcomes } };
+  }
+
+  /**
+   * Brings the channels up, then starts to poll.
+   * @throws whatever made a channel unable to start (ST-4); channels that had started are stopped again
+   */
+  async start(): Promise<void> {
+    const { log, channels } = this.#deps;
+    try {
+      await Promise.all(channels.map((channel) => channel.start()));
+    } catch (error) {
+      await this.#stopChannels(0);
+      throw error;
+    }
+    const { tunnelId, pollTimeoutMs, pollDeadlineGuardrailMs } = this.#config.controlPlane;
+    log.info("control-plane client ready", {
+      component: "controlplane",
+      tunnel_id: tunnelId,
+      poll_timeout_ms: pollTimeoutMs,
+      poll_deadline_guardrail_ms: pollDeadlineGuardrailMs,
+      poll_deadline_ms: this.#controlPlane.limitMs,
+    });
+    log.info("channels registered", {
+      component: "dispatcher",
+      channels: channels.map(({ name, transport }) => ({ name, transport })),
+    });
+    void this.#fetchMetadata();
+    void this.#startPolling();
+  }
+
+  /**
+   * Stops without losing anything: no new work is asked for, what is here is finished and answered.
+   * @param limitMs what still runs after this long is answered with a failure
+   */
+  drain(limitMs: number): Promise<AgentSummary> {
+    return this.#summary ??= this.#drain(limitMs);
+  }
+
+  /** Stops at once: what runs is given up, and counted. */
+  async stopNow(): Promise<AgentSummary> {
+    const stopped = this.#summary ??= this.#drain(0);
+    this.#lastLimit.abort(new Error("stopped at once"));
+    await this.#poller.stopNow();
+    this.#dispatcher.abortAll();
+    return await stopped;
+  }
+
+  async #startPolling(): Promise<void> {
+    if (this.#deps.startGate) {
+      this.#deps.log.info("waiting for the MCP startup probe before the first poll", {
+        component: "controlplane",
+        timeout: `${this.#config.mcp.startupWaitTimeoutMs}ms`,
+      });
+      await this.#deps.startGate;
+    }
+    if (!this.#draining) this.#poller.start();
+  }
+
+  async #drain(limitMs: number): Promise<AgentSummary> {
+    this.#draining = true;
+    const { log } = this.#deps;
+    log.info("draining", {
+      running: this.#dispatcher.running,
+      queued: this.#queue.length,
+      limit_ms: limitMs,
+    });
+    const finished = this.#poller.drain().then(() => this.#dispatcher.idle());
+    if (!await this.#within(finished, limitMs)) {
+      log.warn("drain limit reached; answering what still runs with a failure", {
+        running: this.#dispatcher.running,
+        queued: this.#queue.length,
+        limit_ms: limitMs,
+      });
+      await this.#poller.stopNow();
+      this.#dispatcher.abortAll();
+      if (!await this.#within(this.#dispatcher.idle(), LAST_ANSWERS_MS)) {
+        this.#lastLimit.abort(new Error("the stop's last limit was reached"));
+      }
+      await this.#dispatcher.idle();
+    }
+    this.#background.abort(new Error("agent stopped"));
+    await this.#stopChannels(CHILD_GRACE_MS);
+    this.#deps.client.close();
+    const { received, outcomes } = this.summary;
+    log.info("agent stopped", { received, ...outcomes });
+    return { received, outcomes };
+  }
+
+  /** True when the work ended before the limit, false when the limit came first. */
+  async #within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<false>();
+    const limit = this.#deadlines.set(performance.now() + limitMs, () => resolve(false));
+    try {
+      return await Promise.race([work.then(() => true), promise]);
+    } finally {
+      this.#deadlines.lift(limit);
+    }
+  }
+
+  async #stopChannels(graceMs: number): Promise<void> {
+    const results = await Promise.allSettled(this.#deps.channels.map((channel) => channel.stop(graceMs)));
+    for (const result of results) {
+      if (result.status === "rejected") {
+        this.#deps.log.error("channel could not be stopped", { error: describePollError(result.reason) });
+      }
+    }
+  }
+
+  async #fetchMetadata(): Promise<void> {
+    const log = this.#deps.log.with({ component: "controlplane" });
+    try {
+      this.#metadata = await this.#controlPlane.metadata(this.#background.signal);
+      const { name, description } = this.#metadata;
+      log.info("tunnel metadata fetched", {
+        tunnel_id: this.#config.controlPlane.tunnelId,
+        name,
+        description,
+      });
+    } catch (error) {
+      if (this.#background.signal.aborted) return;
+      const refused = error instanceof ControlPlaneStatusError ? error : undefined;
+      log.warn("tunnel metadata fetch failed", {
+        error: describePollError(error),
+        status_code: refused?.status,
+        error_code: refused?.detail.code || undefined,
+        error_message: refused?.detail.message || undefined,
+        mitigation: refused?.mitigation,
+      });
+    }
+  }
+
+  #registerGauges(): void {
+    const { metrics } = this.#deps;
+    metrics.gauge("commands_queue_capacity", () => this.#queue.capacity);
+    metrics.gauge("commands_queue_length", () => this.#queue.length);
+    metrics.gauge("commands_in_flight", () => this.#dispatcher.running + this.#queue.length);
+    metrics.gauge("dispatcher_worker_pool_capacity", () => this.#config.mcp.maxConcurrentRequests);
+    metrics.gauge("dispatcher_worker_pool_occupancy", () => this.#dispatcher.running);
+    metrics.gauge(
+      "commands_poll_last_successful_timestamp_seconds",
+      () => this.#poller.state.lastSuccessUnixSeconds,
+    );
+    metrics.gauge("control_plane_consecutive_poll_failures", () => this.#poller.state.consecutiveFailures);
+  }
+}

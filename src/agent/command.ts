@@ -1,0 +1,51 @@
+import type { HeaderMap } from "./wire.ts";
+
+interface CommandBase {
+  /** Opaque; never parsed or trimmed (P-8). */
+  readonly requestId: string;
+  /** Opaque; echoed with every response of this command (A-44). */
+  readonly shardToken: string;
+  /** Canonical name. */
+  readonly channel: string;
+  /** Unix time in ms at which the service queued it, if it said so. */
+  readonly createdAtMs: number | undefined;
+  /** All values in order, names as received. */
+  readonly headers: HeaderMap;
+  /** Instant of the monotonic clock at which the poll's response head arrived (P-35). */
+  readonly receivedAt: number;
+  /** Instant of the monotonic clock after which nothing may be posted; Infinity when there is none (P-70). */
+  readonly deadlineAt: number;
+}
+
+/** A JSON-RPC message for a target. */
+export interface JsonRpcCommand extends CommandBase {
+  readonly type: "jsonrpc";
+  /** `response`: the connector answers a request of the target (P-92). */
+  readonly kind: "call" | "notification" | "response";
+  /** The message exactly as received. */
+  readonly text: string;
+  /** The message parsed, to look at. */
+  readonly message: Readonly<Record<string, unknown>>;
+  /** Empty for a response. */
+  readonly method: string;
+  /** Undefined for a notification. */
+  readonly id: string | number | undefined;
+}
+
+/** Ends an MCP session at the target. */
+export interface SessionTerminationCommand extends CommandBase {
+  readonly type: "session_termination";
+}
+
+/** Asks for the target's protected-resource metadata. */
+export interface OAuthDiscoveryCommand extends CommandBase {
+  readonly type: "oauth_discovery";
+}
+
+/** One polled unit of work. */
+export type Command = JsonRpcCommand | SessionTerminationCommand | OAuthDiscoveryCommand;
+
+/** The word for a command in metrics and the timeline. */
+export function commandKind(command: Command): string {
+  return command.type === "jsonrpc" ? command.kind : command.type;
+}

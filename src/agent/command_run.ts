@@ -1,0 +1,482 @@
+/** One command from the queue to its end, as an explicit state machine. */
+import type { CallResult, Channel, ChannelFailure, JsonText, ResponseHead } from "../channels/mod.ts";
+import type { HeaderPairs } from "../net/mod.ts";
+import type { Log, Metrics, Outcome, Timeline } from "../ops/mod.ts";
+import { CommandAborted } from "./abort.ts";
+import { type Command, commandKind, type JsonRpcCommand } from "./command.ts";
+import type { Deadlines, Limit } from "./deadlines.ts";
+import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.ts";
+import { correlationFields, type Delivery, type Responder } from "./responder.ts";
+import { type ContentTypeRule, responseHeaders } from "./response_headers.ts";
+import { MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
+
+/** Where a command is on its way. */
+export type RunState = "queued" | "waiting" | "connected" | "sent" | "streaming" | "answering" | "done";
+
+const NEXT: Readonly<Record<RunState, readonly RunState[]>> = {
+  queued: ["waiting", "answering", "done"],
+  waiting: ["connected", "answering", "done"],
+  connected: ["sent", "streaming", "answering", "done"],
+  sent: ["streaming", "answering", "done"],
+  streaming: ["answering", "done"],
+  answering: ["done"],
+  done: [],
+};
+
+/** What the `oauth_discovery` command brings back. */
+export type DiscoveryResult =
+  | {
+    readonly type: "found";
+    readonly status: number;
+    readonly headers: HeaderPairs;
+    readonly text: JsonText;
+  }
+  | { readonly type: "failure"; readonly statusCode: number; readonly detail: string };
+
+export interface RunDeps {
+  /** Discovery of the main target's metadata; undefined where the main target is not HTTP (CH-5). */
+  readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
+  readonly responder: Responder;
+  readonly deadlines: Deadlines;
+  readonly tunnelId: string;
+  readonly connectionMaxTtlMs: number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly timeline: Timeline;
+  /** Ends even the posting of answers; aborted only when the stop's last limit is reached. */
+  readonly lastLimit: AbortSignal;
+}
+
+/** How a command ended, and why. */
+export interface RunEnd {
+  readonly outcome: Outcome;
+  /** Status that was posted, 0 when nothing was. */
+  readonly statusCode: number;
+  readonly reason: string;
+}
+
+export class CommandRun {
+  #state: RunState = "queued";
+  readonly #work = new AbortController();
+  readonly #limits: Limit[] = [];
+  #startedAt = 0;
+  #eventsLost = false;
+  #postSignal: AbortSignal | undefined;
+
+  /** @param channel where it goes; undefined when there is no such channel (P-85) */
+  constructor(
+    readonly command: Command,
+    private readonly channel: Channel | undefined,
+    private readonly deps: RunDeps,
+  ) {}
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** Ends the exchange with the target; what is answered then depends on the clock. */
+  abort(clock: CommandAborted["clock"]): void {
+    this.#work.abort(new CommandAborted(clock));
+  }
+
+  /** Runs the command to its end. Never rejects: every end is an outcome (P-80). */
+  async run(): Promise<RunEnd> {
+    this.#startedAt = performance.now();
+    this.#to("waiting");
+    let end: RunEnd;
+    try {
+      end = this.command.deadlineAt <= this.#startedAt ? this.#expired() : await this.#execute();
+    } catch (error) {
+      end = await this.#unexpected(error);
+    } finally {
+      for (const limit of this.#limits) this.deps.deadlines.lift(limit);
+    }
+    return this.#finish(end);
+  }
+
+  /** Answers a command that will not be executed because the stop's limit was reached first. */
+  async answerUnexecuted(): Promise<RunEnd> {
+    this.#startedAt = performance.now();
+    this.abort("drain_limit");
+    return await this.run();
+  }
+
+  async #execute(): Promise<RunEnd> {
+    const { command, deps } = this;
+    if (command.deadlineAt !== Infinity) {
+      this.#limits.push(deps.deadlines.set(command.deadlineAt, () => this.abort("deadline")));
+    }
+    if (this.#work.signal.aborted) return await this.#aborted();
+    if (!this.channel) return await this.#unsupportedChannel();
+    try {
+      if (command.type === "jsonrpc") return await this.#jsonrpc(command, this.channel);
+      if (command.type === "session_termination") return await this.#terminateSession(this.channel);
+      return await this.#discover();
+    } catch (error) {
+      if (!this.#work.signal.aborted) throw error;
+      return await this.#aborted();
+    }
+  }
+
+  async #jsonrpc(command: JsonRpcCommand, channel: Channel): Promise<RunEnd> {
+    this.#limits.push(
+      this.deps.deadlines.set(
+        performance.now() + this.deps.connectionMaxTtlMs,
+        () => this.abort("connection_ttl"),
+      ),
+    );
+    this.#to("connected");
+    if (command.kind !== "call" || command.id === undefined) return await this.#notify(command, channel);
+    const result = await channel.call({ ...command, id: command.id }, this.#observer, this.#work.signal);
+    return await this.#answerCall(command, result);
+  }
+
+  readonly #observer = {
+    sent: () => {
+      if (this.#state === "connected") this.#to("sent");
+    },
+    notification: (text: JsonText, head: ResponseHead) => this.#event(text, head),
+  };
+
+  async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
+    if (result.type === "failure") return await this.#answerFailure(command, result);
+    if (this.deps.log.enabled("debug")) {
+      this.deps.log.debug("response ready", {
+        ...correlationFields(command),
+        status_code: result.status,
+        preserved: result.type === "preserved",
+        rpc_error_code: result.errorCode,
+      });
+    }
+    const delivery = await this.#post(
+      "jsonrpc_response",
+      result.status,
+      result.text,
+      result.headers,
+      "message",
+    );
+    if (delivery.type === "too_large") {
+      return await this.#synthesise(
+        command,
+        502,
+        { kind: "unknown", upstreamStatus: 0 },
+        [],
+        "answer is too large",
+      );
+    }
+    return this.#endOf(delivery, "answered", result.status, "");
+  }
+
+  async #answerFailure(command: JsonRpcCommand, failure: ChannelFailure): Promise<RunEnd> {
+    return await this.#synthesise(command, failure.statusCode, failure, failure.headers, failure.detail);
+  }
+
+  async #synthesise(
+    command: JsonRpcCommand,
+    statusCode: number,
+    failure: Pick<ChannelFailure, "kind" | "upstreamStatus">,
+    headers: HeaderPairs,
+    detail: string,
+  ): Promise<RunEnd> {
+    const provenance = classifyFailure(failure);
+    this.deps.log.warn("downstream MCP failure; answering with an error", {
+      ...correlationFields(command),
+      status_code: statusCode,
+      failure_source: provenance.source,
+      transport_error_kind: provenance.kind,
+      upstream_response_received: provenance.upstreamStatus !== undefined,
+      upstream_status: provenance.upstreamStatus,
+      error: detail,
+    });
+    const reason = `${provenance.source}/${provenance.kind}`;
+    if (command.kind !== "call") {
+      const ack = await this.#post("notify_ack", statusCode, undefined, headers, "keep");
+      return this.#endOf(ack, "failed_answered", statusCode, reason);
+    }
+    const json = failureJson(command, statusCode, provenance);
+    const delivery = await this.#post("jsonrpc_response", statusCode, json, headers, "json");
+    return this.#endOf(delivery, "failed_answered", statusCode, reason);
+  }
+
+  async #notify(command: JsonRpcCommand, channel: Channel): Promise<RunEnd> {
+    const result = await channel.notify(command, this.#work.signal);
+    if (result.type === "failure") return await this.#answerFailure(command, result);
+    const delivery = await this.#post("notify_ack", result.status, undefined, result.headers, "keep");
+    return this.#endOf(delivery, "acknowledged", result.status, "");
+  }
+
+  async #terminateSession(channel: Channel): Promise<RunEnd> {
+    const type = "session_termination_response";
+    this.#to("connected");
+    const result = channel.terminateSession
+      ? await channel.terminateSession(this.command.headers, this.#work.signal)
+      : { type: "terminated" as const, status: 405, headers: [] };
+    if (result.type === "failure") {
+      const provenance = classifyFailure(result);
+      const status = result.upstreamStatus || result.statusCode;
+      this.#warnFailed(
+        "session termination failed",
+        `${provenance.source}/${provenance.kind}`,
+        result.detail,
+      );
+      const delivery = await this.#post(type, status, undefined, result.headers, "keep");
+      return this.#endOf(delivery, "failed_answered", status, `${provenance.source}/${provenance.kind}`);
+    }
+    if (result.status >= 400 && channel.terminateSession) {
+      this.deps.log.warn("target refused to end the session", {
+        ...correlationFields(this.command),
+        status_code: result.status,
+      });
+    }
+    const delivery = await this.#post(type, result.status, undefined, result.headers, "keep");
+    return this.#endOf(delivery, "acknowledged", result.status, "");
+  }
+
+  async #discover(): Promise<RunEnd> {
+    const { command, deps } = this;
+    if (command.channel !== MAIN_CHANNEL || !deps.discover) return await this.#unsupportedChannel();
+    this.#to("connected");
+    const result = await deps.discover(this.#work.signal, command.deadlineAt !== Infinity);
+    if (result.type === "found") {
+      const delivery = await this.#post(
+        "oauth_discovery_response",
+        result.status,
+        result.text,
+        result.headers,
+        "all",
+      );
+      return this.#endOf(delivery, "answered", result.status, "");
+    }
+    this.#warnFailed("OAuth discovery failed", "oauth_discovery", result.detail);
+    return await this.#discoveryError(result.statusCode, "OAuth discovery failed", "oauth_discovery_failed");
+  }
+
+  async #discoveryError(statusCode: number, message: string, code: string): Promise<RunEnd> {
+    const type = statusCode < 500 ? "invalid_request_error" : "server_error";
+    const json = JSON.stringify({ error: { message, type, code } });
+    const delivery = await this.#post("oauth_discovery_response", statusCode, json, [], "none");
+    return this.#endOf(delivery, "failed_answered", statusCode, code);
+  }
+
+  async #unsupportedChannel(): Promise<RunEnd> {
+    const { command, deps } = this;
+    deps.metrics.count("command_unsupported_channel_total", {
+      tunnel_id: deps.tunnelId,
+      channel: command.channel,
+      command_type: command.type,
+    });
+    deps.log.error("command for an unsupported channel", correlationFields(command));
+    if (command.type === "oauth_discovery") {
+      return await this.#discoveryError(
+        400,
+        `unsupported channel "${command.channel}"`,
+        "unsupported_channel",
+      );
+    }
+    const delivery = command.type === "session_termination"
+      ? await this.#post("session_termination_response", 400, undefined, [], "none")
+      : command.kind === "call"
+      ? await this.#post("jsonrpc_response", 400, unsupportedChannelJson(command), [], "none")
+      : await this.#post("notify_ack", 400, undefined, [], "none");
+    return this.#endOf(delivery, "failed_answered", 400, "unsupported_channel");
+  }
+
+  /** One notification of the target on its way up; best effort, in order (P-99, P-100). */
+  async #event(text: JsonText, head: ResponseHead): Promise<void> {
+    if (this.#state !== "streaming") this.#to("streaming");
+    if (this.#eventsLost || this.#work.signal.aborted) return;
+    const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
+    try {
+      await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
+    } catch (error) {
+      if (this.#work.signal.aborted) return;
+      this.#eventsLost = true;
+      this.#warnFailed(
+        "notification not delivered; later ones of this call are left out",
+        "notify",
+        error instanceof Error ? error.message : "unknown error",
+      );
+    }
+  }
+
+  async #aborted(): Promise<RunEnd> {
+    const reason: unknown = this.#work.signal.reason;
+    const clock = reason instanceof CommandAborted ? reason.clock : "drain_limit";
+    if (clock === "deadline") return this.#expired();
+    const statusCode = clock === "connection_ttl" ? 504 : 503;
+    const kind = clock === "connection_ttl" ? "timeout" as const : "unknown" as const;
+    const detail = clock === "connection_ttl"
+      ? `no answer within mcp.connection-max-ttl (${this.deps.connectionMaxTtlMs} ms)`
+      : "the agent stopped before the command had ended";
+    return await this.#answerWithoutTarget(statusCode, kind, detail);
+  }
+
+  async #unexpected(error: unknown): Promise<RunEnd> {
+    const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    this.deps.log.error("internal error while running a command", {
+      ...correlationFields(this.command),
+      error: detail,
+    });
+    if (this.#state === "answering") {
+      return { outcome: "undeliverable", statusCode: 0, reason: "internal error" };
+    }
+    return await this.#answerWithoutTarget(502, "unknown", "internal error");
+  }
+
+  async #answerWithoutTarget(
+    statusCode: number,
+    kind: "timeout" | "unknown",
+    detail: string,
+  ): Promise<RunEnd> {
+    const { command } = this;
+    if (command.type === "jsonrpc") {
+      return await this.#synthesise(command, statusCode, { kind, upstreamStatus: 0 }, [], detail);
+    }
+    this.#warnFailed("command ended without an answer of the target", kind, detail);
+    if (command.type === "oauth_discovery") {
+      return await this.#discoveryError(statusCode, "OAuth discovery failed", "oauth_discovery_failed");
+    }
+    const delivery = await this.#post("session_termination_response", statusCode, undefined, [], "none");
+    return this.#endOf(delivery, "failed_answered", statusCode, kind);
+  }
+
+  #expired(): RunEnd {
+    this.deps.log.info(
+      this.#state === "waiting"
+        ? "command expired before it was started"
+        : "command expired while it was running",
+      { ...correlationFields(this.command), state: this.#state },
+    );
+    return { outcome: "expired", statusCode: 0, reason: "response deadline passed" };
+  }
+
+  #payload(
+    respType: ResponseType,
+    respCode: number,
+    respJson: JsonText | undefined,
+    headers: HeaderPairs,
+    rule: ContentTypeRule | "all" | "none",
+  ): ResponsePayload {
+    const respHeaders = rule === "none"
+      ? undefined
+      : rule === "all"
+      ? allHeaders(headers)
+      : responseHeaders(headers, rule);
+    return {
+      requestId: this.command.requestId,
+      channel: this.command.channel,
+      respJson,
+      respHeaders,
+      respCode,
+      respType,
+    };
+  }
+
+  async #post(
+    respType: ResponseType,
+    respCode: number,
+    respJson: JsonText | undefined,
+    headers: HeaderPairs,
+    rule: ContentTypeRule | "all" | "none",
+  ): Promise<Delivery> {
+    this.#to("answering");
+    const payload = this.#payload(respType, respCode, respJson, headers, rule);
+    return await this.deps.responder.deliver(this.command, payload, this.#postingSignal());
+  }
+
+  /** An answer that exists is offered until the command's own deadline; the other clocks no longer matter. */
+  #postingSignal(): AbortSignal {
+    if (this.command.deadlineAt === Infinity) return this.deps.lastLimit;
+    if (!this.#postSignal) {
+      const controller = new AbortController();
+      const limit = this.deps.deadlines.set(
+        this.command.deadlineAt,
+        () => controller.abort(new CommandAborted("deadline")),
+      );
+      this.#limits.push(limit);
+      this.#postSignal = AbortSignal.any([controller.signal, this.deps.lastLimit]);
+    }
+    return this.#postSignal;
+  }
+
+  #endOf(delivery: Delivery, outcome: Outcome, statusCode: number, reason: string): RunEnd {
+    if (delivery.type === "delivered") return { outcome, statusCode, reason };
+    const fields = { ...correlationFields(this.command), status_code: statusCode };
+    if (delivery.type === "already_fulfilled") {
+      this.deps.log.warn("response already fulfilled, or its command unknown to the control plane", fields);
+      return { outcome, statusCode, reason };
+    }
+    const why = delivery.type === "too_large" ? "response is too large" : delivery.reason;
+    if (delivery.type === "given_up" && this.command.deadlineAt <= performance.now()) {
+      this.deps.log.info("command expired while its answer was being delivered", fields);
+      return { outcome: "expired", statusCode: 0, reason: "response deadline passed" };
+    }
+    this.deps.log.error("response could not be delivered", { ...fields, error: why });
+    return { outcome: "undeliverable", statusCode: 0, reason: why };
+  }
+
+  #finish(end: RunEnd): RunEnd {
+    this.#to("done");
+    const { command, deps } = this;
+    const now = performance.now();
+    deps.metrics.count("commands_outcome_total", { outcome: end.outcome });
+    const method = command.type === "jsonrpc" && command.method !== "" ? command.method : undefined;
+    deps.timeline.add({
+      timeMs: Date.now(),
+      requestId: command.requestId,
+      channel: command.channel,
+      kind: commandKind(command),
+      method,
+      outcome: end.outcome,
+      statusCode: end.statusCode,
+      queuedMs: this.#startedAt - command.receivedAt,
+      totalMs: now - command.receivedAt,
+      reason: end.reason,
+    });
+    if (end.statusCode !== 0 && end.reason !== "unsupported_channel") this.#observeLatency(end, method, now);
+    return end;
+  }
+
+  /** Whole milliseconds from queueing and from polling to the delivered response (P-151). */
+  #observeLatency(end: RunEnd, method: string | undefined, now: number): void {
+    const { command, deps } = this;
+    const labels = {
+      request_kind: commandKind(command),
+      ...(method === undefined ? {} : { request_method: method }),
+      channel: command.channel,
+      tunnel_id: deps.tunnelId,
+      tunnel_service_status: String(end.statusCode),
+    };
+    const name = "command_end_to_end_latency_milliseconds";
+    deps.metrics.observe(name, Math.trunc(now - command.receivedAt), {
+      ...labels,
+      latency_type: "poll_to_response",
+    });
+    const sinceCreatedMs = command.createdAtMs === undefined ? -1 : Date.now() - command.createdAtMs;
+    if (sinceCreatedMs >= 0) {
+      deps.metrics.observe(name, Math.trunc(sinceCreatedMs), {
+        ...labels,
+        latency_type: "enqueue_to_response",
+      });
+    }
+  }
+
+  #warnFailed(event: string, reason: string, detail: string): void {
+    this.deps.log.warn(event, { ...correlationFields(this.command), reason, error: detail });
+  }
+
+  #to(next: RunState): void {
+    if (this.#state === next) return;
+    if (!NEXT[this.#state].includes(next)) {
+      throw new Error(`command state ${this.#state} cannot become ${next}`);
+    }
+    this.#state = next;
+  }
+}
+
+/** Every header as it came, for the one response type that is not filtered (P-108). */
+function allHeaders(pairs: HeaderPairs): Record<string, string[]> | undefined {
+  const headers: Record<string, string[]> = {};
+  for (const [name, value] of pairs) (headers[name] ??= []).push(value);
+  return pairs.length > 0 ? headers : undefined;
+}

@@ -1,0 +1,343 @@
+/** The calls of the published contract: metadata, poll, response (sections 1–5, 18). */
+import type { ControlPlaneConfig } from "../config/mod.ts";
+import {
+  BodyTooLargeError,
+  type HeaderPairs,
+  type HttpClient,
+  type HttpResponse,
+  NetError,
+} from "../net/mod.ts";
+import type { Log, Metrics } from "../ops/mod.ts";
+import { CLIENT_NAME, VERSION } from "../version.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { parseRetryAfter } from "./retry_after.ts";
+import {
+  describeServiceError,
+  MAX_ERROR_BODY_BYTES,
+  mitigationFor,
+  parseServiceError,
+  type ServiceErrorDetail,
+} from "./service_error.ts";
+import { HEADER } from "./wire.ts";
+
+/** A poll body above this is refused (P-33). */
+const MAX_POLL_BODY_BYTES = 64 * 1024 * 1024;
+/** How long an unneeded reply body may take to end before its connection is given up. */
+const DISCARD_LIMIT_MS = 5_000;
+const JSON_BODY = ["Content-Type", "application/json"] as const;
+/** No call may take longer than this, whatever is configured (P-29). */
+const MAX_DEADLINE_MS = 600_000;
+
+/** Names that operator headers may never replace (P-10, P-11, P-13, A-8). */
+const PROTECTED = new Set([
+  "authorization",
+  "accept",
+  "user-agent",
+  "content-type",
+  "content-length",
+  "host",
+  ...[
+    HEADER.clientName,
+    HEADER.clientVersion,
+    HEADER.instanceId,
+    HEADER.serverInfo,
+    HEADER.shardToken,
+    HEADER.clientRequestId,
+    "X-Tunnel-Client-Wire-Protocol-Version",
+    "X-Tunnel-Client-Capabilities",
+  ].map((name) => name.toLowerCase()),
+]);
+
+/** The control plane answered with a status that is no success. */
+export class ControlPlaneStatusError extends Error {
+  override readonly name = "ControlPlaneStatusError";
+  constructor(
+    readonly call: string,
+    readonly status: number,
+    readonly detail: ServiceErrorDetail,
+    /** ms the service asked to wait, if it did. */
+    readonly retryAfterMs: number | undefined,
+    /** The service's `X-Request-Id`. */
+    readonly serviceRequestId: string | undefined,
+  ) {
+    const said = describeServiceError(detail);
+    super(`control plane answered ${call} with status ${status}${said === "" ? "" : `: ${said}`}`);
+  }
+
+  /** What an operator can do about it. */
+  get mitigation(): string | undefined {
+    return mitigationFor(this.detail.code);
+  }
+}
+
+/** A call took longer than its time limit. */
+export class ControlPlaneTimeoutError extends Error {
+  override readonly name = "ControlPlaneTimeoutError";
+  constructor(readonly call: string, readonly limitMs: number) {
+    super(`control plane did not finish ${call} within ${limitMs} ms`);
+  }
+}
+
+/** A successful poll. */
+export interface PollReply {
+  /** Body text, undefined for 204. */
+  readonly text: string | undefined;
+  /** Instant of the monotonic clock at which the response head arrived (P-35). */
+  readonly receivedAt: number;
+  readonly serviceRequestId: string | undefined;
+}
+
+export interface TunnelMetadata {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface ControlPlaneDeps {
+  readonly client: HttpClient;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** 32 hex digits, one per process start (P-17). */
+  readonly instanceId: string;
+  /** Current value of the server-info header; may throw, which fails the call before anything is sent (P-14). */
+  readonly serverInfo: () => string;
+}
+
+/** Where the routes of one tunnel are, after base URL and prefix (P-1 … P-5). */
+export function tunnelUrl(config: Pick<ControlPlaneConfig, "baseUrl" | "urlPath" | "tunnelId">): string {
+  const base = new URL(config.baseUrl);
+  const userInfo = base.username === "" && base.password === ""
+    ? ""
+    : `${base.username}${base.password === "" ? "" : `:${base.password}`}@`;
+  const path = `/${config.urlPath}/v1/tunnels/${encodeURIComponent(config.tunnelId)}`;
+  return `${base.protocol}//${userInfo}${base.host}${new URL(path.replace(/\/+/g, "/"), base).pathname}`;
+}
+
+export class ControlPlane {
+  readonly #url: string;
+  readonly #config: ControlPlaneConfig;
+  readonly #deps: ControlPlaneDeps;
+  readonly #fixedHeaders: HeaderPairs;
+  readonly #limitMs: number;
+  readonly #warned = new Set<string>();
+  readonly #pollQuery: string;
+  #features: ReadonlySet<string> = new Set();
+  #featuresText = "";
+
+  constructor(config: ControlPlaneConfig, deps: ControlPlaneDeps) {
+    if (!/^[0-9A-Za-z_-]+$/.test(config.apiKey)) throw new Error("control plane API key is malformed");
+    if (config.tunnelId === "") throw new Error("tunnel ID is required");
+    this.#config = config;
+    this.#deps = deps;
+    this.#url = tunnelUrl(config);
+    this.#limitMs = Math.min(MAX_DEADLINE_MS, config.pollTimeoutMs + config.pollDeadlineGuardrailMs);
+    this.#fixedHeaders = this.#buildFixedHeaders();
+    this.#pollQuery = (config.pollChannels ?? []).map((name) => `channel=${encodeURIComponent(name)}&`).join(
+      "",
+    );
+  }
+
+  /** Total time limit of any one call, in ms (P-29, P-30). */
+  get limitMs(): number {
+    return this.#limitMs;
+  }
+
+  /** True when the control plane is a relay of ours that offers the named feature. */
+  hasFeature(name: string): boolean {
+    return this.#features.has(name);
+  }
+
+  /** Fetches the tunnel's name and description (P-140). */
+  async metadata(signal: AbortSignal): Promise<TunnelMetadata> {
+    return await this.#limited("metadata", signal, async (limited) => {
+      const response = await this.#send("GET", "", [], undefined, limited);
+      this.#learnFeatures(response);
+      if (response.status < 200 || response.status > 299) throw await this.#statusError("metadata", response);
+      const parsed: unknown = JSON.parse(await response.body.text(MAX_ERROR_BODY_BYTES));
+      if (!isMetadata(parsed)) throw new Error("tunnel metadata lacks id, name or description");
+      return { id: parsed.id, name: parsed.name, description: parsed.description };
+    });
+  }
+
+  /**
+   * Polls once (P-36, P-41).
+   * @param limit commands wanted, 1–25
+   * @param waitMs how long the service may hold the call
+   * @throws {ControlPlaneStatusError} any status but 200 and 204
+   * @throws {ControlPlaneTimeoutError} the deadline passed (P-44)
+   * @throws {NetError} the exchange broke
+   */
+  async poll(limit: number, waitMs: number, signal: AbortSignal): Promise<PollReply> {
+    const timeoutMs = waitMs > 0 && waitMs < 1 ? 1 : Math.trunc(waitMs);
+    const route = `/poll?${this.#pollQuery}limit=${limit}&timeout_ms=${timeoutMs}`;
+    return await this.#limited("poll", signal, async (limited) => {
+      const response = await this.#send("GET", route, [], undefined, limited);
+      const receivedAt = performance.now();
+      const serviceRequestId = headerOf(response, HEADER.requestId);
+      if (response.status === 200 || response.status === 204) this.#learnFeatures(response);
+      if (response.status === 204) {
+        response.body.cancel();
+        return { text: undefined, receivedAt, serviceRequestId };
+      }
+      if (response.status !== 200) throw await this.#statusError("poll", response);
+      return { text: await response.body.text(MAX_POLL_BODY_BYTES), receivedAt, serviceRequestId };
+    });
+  }
+
+  /** Asks a relay of ours to end this instance's open poll (docs/relay-protocol.md, `poll-release`). */
+  async releasePoll(signal: AbortSignal): Promise<void> {
+    await this.#limited("poll release", signal, async (limited) => {
+      const response = await this.#send("DELETE", "/poll", [], undefined, limited);
+      response.body.cancel();
+      if (response.status !== 204) throw await this.#statusError("poll release", response);
+    });
+  }
+
+  /**
+   * Posts one response body once.
+   * @param headers the shard token and, where known, the client request id
+   * @returns 200 when it was delivered, 404 when the command is already fulfilled or unknown (P-130)
+   * @throws {ControlPlaneStatusError} any other status
+   */
+  async respond(body: string | Uint8Array, headers: HeaderPairs, signal: AbortSignal): Promise<200 | 404> {
+    return await this.#limited("response", signal, async (limited) => {
+      const response = await this.#send("POST", "/response", [JSON_BODY, ...headers], body, limited);
+      if (response.status !== 200 && response.status !== 404) {
+        throw await this.#statusError("response", response);
+      }
+      this.#discard(response);
+      return response.status;
+    });
+  }
+
+  async #limited<T>(
+    call: string,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (signal.aborted) throw signal.reason;
+    const controller = new AbortController();
+    const limitMs = this.#limitMs;
+    const timeout = this.#deps.deadlines.set(
+      performance.now() + limitMs,
+      () => controller.abort(new ControlPlaneTimeoutError(call, limitMs)),
+    );
+    const forward = () => controller.abort(signal.reason);
+    signal.addEventListener("abort", forward);
+    try {
+      return await work(controller.signal);
+    } finally {
+      this.#deps.deadlines.lift(timeout);
+      signal.removeEventListener("abort", forward);
+    }
+  }
+
+  async #send(
+    method: string,
+    route: string,
+    headers: HeaderPairs,
+    body: string | Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const started = performance.now();
+    const all: [string, string][] = [
+      ...this.#fixedHeaders,
+      [HEADER.serverInfo, this.#deps.serverInfo()],
+      ...headers,
+    ]
+      .map(([name, value]) => [name, value]);
+    const request = { method, url: this.#url + route, headers: all, body, signal };
+    const response = await this.#deps.client.request(request);
+    this.#observe(method, route, response, started);
+    return response;
+  }
+
+  /** Metadata and poll replies say anew each time what lies behind them; another control plane says nothing. */
+  #learnFeatures(response: HttpResponse): void {
+    const features = headerOf(response, HEADER.relayFeatures) ?? "";
+    if (features === this.#featuresText) return;
+    this.#featuresText = features;
+    this.#features = new Set(features.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+  }
+
+  /** Reads a reply body that nobody needs to its end, beside the work, so that its connection can be used again. */
+  #discard(response: HttpResponse): void {
+    const limit = this.#deps.deadlines.set(
+      performance.now() + DISCARD_LIMIT_MS,
+      () => response.body.cancel(),
+    );
+    const done = () => this.#deps.deadlines.lift(limit);
+    response.body.bytes(MAX_ERROR_BODY_BYTES).then(done, () => {
+      done();
+      response.body.cancel();
+    });
+  }
+
+  #observe(method: string, route: string, response: HttpResponse, started: number): void {
+    this.#deps.metrics.observe("http_client_request_duration_seconds", (performance.now() - started) / 1000, {
+      http_request_method: method,
+      http_response_status_code: String(response.status),
+      http_route: `/v1/tunnels/{id}${route.split("?")[0]}`,
+    });
+  }
+
+  async #statusError(call: string, response: HttpResponse): Promise<ControlPlaneStatusError> {
+    return new ControlPlaneStatusError(
+      call,
+      response.status,
+      parseServiceError(await errorText(response)),
+      parseRetryAfter(headerOf(response, "Retry-After"), Date.now()),
+      headerOf(response, HEADER.requestId),
+    );
+  }
+
+  /** Operator headers first, then everything that must not be replaced (P-10, section 2). */
+  #buildFixedHeaders(): HeaderPairs {
+    const config = this.#config;
+    const headers: [string, string][] = [];
+    for (const [name, value] of config.extraHeaders) {
+      const lower = name.trim().toLowerCase();
+      if (PROTECTED.has(lower)) this.#warnProtected(name);
+      else if (lower !== HEADER.organization.toLowerCase() || config.organizationId === "") {
+        headers.push([name, value]);
+      }
+    }
+    headers.push(
+      ["Authorization", `Bearer ${config.apiKey}`],
+      ["Accept", "application/json"],
+      ["User-Agent", `${CLIENT_NAME}/${VERSION}`],
+      [HEADER.clientName, CLIENT_NAME],
+      [HEADER.clientVersion, VERSION],
+      [HEADER.instanceId, this.#deps.instanceId],
+    );
+    if (config.organizationId !== "") headers.push([HEADER.organization, config.organizationId]);
+    return headers;
+  }
+
+  #warnProtected(name: string): void {
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
+    this.#deps.log.warn("control-plane extra header ignored: the name is protected", { header: name });
+  }
+}
+
+async function errorText(response: HttpResponse): Promise<string> {
+  try {
+    return await response.body.text(MAX_ERROR_BODY_BYTES);
+  } catch (error) {
+    if (error instanceof BodyTooLargeError || error instanceof NetError) return error.message;
+    throw error;
+  }
+}
+
+function headerOf(response: HttpResponse, name: string): string | undefined {
+  const lower = name.toLowerCase();
+  return response.headers.find(([field]) => field.length === lower.length && field.toLowerCase() === lower)
+    ?.[1];
+}
+
+function isMetadata(value: unknown): value is TunnelMetadata {
+  return typeof value === "object" && value !== null &&
+    ["id", "name", "description"].every((key) => typeof Reflect.get(value, key) === "string");
+}

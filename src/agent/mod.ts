@@ -1,0 +1,9 @@
+/**
+ * agent: how does a command travel? In: a finished configuration, the channels, a client for the control plane.
+ * Out: every command that was received ends in one terminal response, or in one counted reason why none was allowed.
+ */
+export { Agent } from "./agent.ts";
+export type { AgentDeps, AgentSummary } from "./agent.ts";
+export type { DiscoveryResult } from "./command_run.ts";
+export { describePollError } from "./poller.ts";
+export type { PollState } from "./poll_state.ts";

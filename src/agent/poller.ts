@@ -1,0 +1,263 @@
+/** The one loop that asks for work (section 6). */
+import { NetError } from "../net/mod.ts";
+import type { Log, Metrics } from "../ops/mod.ts";
+import { sleep } from "./abort.ts";
+import { type BackoffBounds, backoffDelayMs } from "./backoff.ts";
+import type { Command } from "./command.ts";
+import {
+  type ControlPlane,
+  ControlPlaneStatusError,
+  ControlPlaneTimeoutError,
+  type PollReply,
+} from "./control_plane.ts";
+import { decodePoll, PollBodyError } from "./decode.ts";
+import { initialPollState, type PollState } from "./poll_state.ts";
+import type { CommandQueue } from "./queue.ts";
+import { FEATURE_POLL_RELEASE, MAX_POLL_LIMIT } from "./wire.ts";
+
+/** An empty reply that comes within this share of the requested wait is too early (P-42). */
+const EARLY_SHARE = 0.25;
+/** Pause after such a reply: this much, plus up to as much again. */
+const FLOOR_MS = 50;
+/** A relay that was asked to end the poll gets this long to do so. */
+const RELEASE_LIMIT_MS = 2_000;
+
+export interface PollerOptions {
+  readonly waitMs: number;
+  readonly guardrailMs: number;
+  readonly backoff: BackoffBounds;
+}
+
+export interface PollerDeps {
+  readonly controlPlane: ControlPlane;
+  readonly queue: CommandQueue;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Called after commands were put into the queue. */
+  readonly onQueued: () => void;
+  /** Called for every command that was received, before it is queued. */
+  readonly onReceived: (command: Command) => void;
+}
+
+export class Poller {
+  readonly state: PollState = initialPollState();
+  readonly #stop = new AbortController();
+  #draining = false;
+  #open = false;
+  #authRefused = false;
+  #ended: Promise<void> | undefined;
+
+  constructor(private readonly options: PollerOptions, private readonly deps: PollerDeps) {}
+
+  start(): void {
+    this.deps.log.info("poller started");
+    this.#ended = this.#loop();
+  }
+
+  /**
+   * Stops asking for work and resolves when the open poll has come back and what it brought is queued. The open poll
+   * is not aborted, because it may already carry work; a relay of ours is asked to end it early.
+   */
+  async drain(): Promise<void> {
+    if (!this.#ended || this.#draining) return await this.#ended;
+    this.#draining = true;
+    this.deps.log.info("stopping control-plane poller", { reason: "stop requested", poll_open: this.#open });
+    this.#wake.abort();
+    if (this.#open && this.deps.controlPlane.hasFeature(FEATURE_POLL_RELEASE)) this.#release();
+    await this.#ended;
+  }
+
+  /** Aborts whatever is left, the open poll included. */
+  async stopNow(): Promise<void> {
+    this.#draining = true;
+    this.#stop.abort(new DOMException("poller stopped", "AbortError"));
+    this.#wake.abort();
+    await this.#ended;
+  }
+
+  /** Ends waits that do not carry work: backoff, floor, full queue. */
+  readonly #wake = new AbortController();
+
+  #release(): void {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(RELEASE_LIMIT_MS)]);
+    this.deps.controlPlane.releasePoll(signal).catch((error: unknown) => {
+      this.deps.log.debug("relay did not end the open poll early", { error: describePollError(error) });
+    });
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#draining) {
+      const { queue } = this.deps;
+      if (queue.free === 0) {
+        this.state.paused = true;
+        await queue.space(this.#wake.signal);
+        this.state.paused = false;
+        continue;
+      }
+      const limit = Math.min(MAX_POLL_LIMIT, queue.free);
+      const startedAt = performance.now();
+      const reply = await this.#pollOnce(limit, startedAt);
+      if (reply) await this.#accept(reply, limit, startedAt);
+    }
+    this.deps.log.info("poller stopped");
+  }
+
+  async #pollOnce(limit: number, startedAt: number): Promise<DecodedReply | undefined> {
+    const { controlPlane, metrics, log } = this.deps;
+    metrics.count("commands_poll_cycles_total");
+    this.#open = true;
+    try {
+      const reply = await controlPlane.poll(limit, this.options.waitMs, this.#stop.signal);
+      const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt);
+      this.#succeeded(reply, startedAt);
+      return decoded;
+    } catch (error) {
+      if (this.#stop.signal.aborted) return undefined;
+      this.#open = false;
+      metrics.observe("commands_poll_latency_seconds", seconds(startedAt), { error: "true" });
+      await this.#failed(error);
+      return undefined;
+    } finally {
+      this.#open = false;
+      if (log.enabled("debug")) log.debug("poll cycle complete", { limit });
+    }
+  }
+
+  #succeeded(reply: PollReply, startedAt: number): void {
+    const { state } = this;
+    this.deps.metrics.observe("commands_poll_latency_seconds", seconds(startedAt), { error: "false" });
+    if (state.consecutiveFailures > 0) {
+      this.deps.log.info("poller recovered; polling operational", {
+        tunnel_request_id: reply.serviceRequestId,
+        failures: state.consecutiveFailures,
+      });
+    } else if (state.lastSuccessAt === undefined) {
+      this.deps.log.info("polling operational", { tunnel_request_id: reply.serviceRequestId });
+    }
+    this.#authRefused = false;
+    state.lastSuccessAt = performance.now();
+    state.lastSuccessUnixSeconds = Date.now() / 1000;
+    state.consecutiveFailures = 0;
+    state.lastStatus = 0;
+    state.lastError = "";
+  }
+
+  async #accept(decoded: DecodedReply, limit: number, startedAt: number): Promise<void> {
+    const { queue, log, metrics } = this.deps;
+    const { commands, dropped } = decoded;
+    for (const element of dropped) {
+      const reason = element.commandType === undefined ? element.reason : "unknown command_type";
+      log.warn(`control-plane command dropped: ${reason}`, {
+        request_id: element.requestId,
+        command_type: element.commandType,
+        error: element.reason,
+      });
+      metrics.count("commands_queue_drops_total", { drop_reason: "invalid_command_type" });
+    }
+    if (commands.length > limit) {
+      log.error("control plane sent more commands than asked for", { limit, total: commands.length });
+    }
+    if (commands.length > queue.free) {
+      log.error("control plane sent more commands than there is room for", {
+        polled: commands.length,
+        available: queue.free,
+      });
+    }
+    for (const command of commands) this.deps.onReceived(command);
+    for (const command of commands) {
+      if (queue.free === 0) await queue.space(this.#stop.signal);
+      queue.push(command);
+      metrics.count("commands_enqueued_total");
+      this.deps.onQueued();
+    }
+    if (commands.length > 0) metrics.count("commands_polled_total", undefined, commands.length);
+    else await this.#floor(startedAt);
+  }
+
+  /** A service that answers empty at once must not turn the loop into a busy one (P-42). */
+  async #floor(startedAt: number): Promise<void> {
+    if (this.#draining || performance.now() - startedAt > this.options.waitMs * EARLY_SHARE) return;
+    await this.#pause(FLOOR_MS * (1 + this.deps.random()));
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { state } = this;
+    const { log, metrics } = this.deps;
+    if (!isPollError(error)) {
+      log.error("poll failed in an unexpected way", { error: describePollError(error) });
+    }
+    const status = error instanceof ControlPlaneStatusError ? error.status : 0;
+    const refused = status === 401 || status === 403;
+    const backoffMs = refused
+      ? this.options.backoff.maxMs
+      : backoffDelayMs(state.consecutiveFailures, this.options.backoff, this.deps.random);
+    const retryAfterMs = error instanceof ControlPlaneStatusError ? error.retryAfterMs ?? 0 : 0;
+    const delayMs = Math.max(backoffMs, retryAfterMs);
+    state.consecutiveFailures++;
+    state.lastStatus = status;
+    state.lastError = describePollError(error);
+    metrics.count("commands_poll_errors_total", { error_kind: errorKind(error) });
+    this.#logFailure(error, delayMs, refused);
+    await this.#pause(delayMs);
+  }
+
+  #logFailure(error: unknown, delayMs: number, refused: boolean): void {
+    const timedOut = error instanceof ControlPlaneTimeoutError;
+    const status = error instanceof ControlPlaneStatusError ? error : undefined;
+    const fields = {
+      error: describePollError(error),
+      retry_in_ms: Math.round(delayMs),
+      tunnel_request_id: status?.serviceRequestId ?? "missing_request_id",
+      status_code: status?.status,
+      error_code: status?.detail.code || undefined,
+      error_message: status?.detail.message || undefined,
+      mitigation: status?.mitigation,
+      poll_timeout_ms: timedOut ? this.options.waitMs : undefined,
+      poll_deadline_ms: timedOut ? error.limitMs : undefined,
+    };
+    const event = timedOut ? "poll timed out; backing off" : "poll failed; backing off";
+    if (refused && !this.#authRefused) {
+      this.#authRefused = true;
+      this.deps.log.error(
+        "control plane refuses the API key; check the key and its access to this tunnel",
+        fields,
+      );
+    }
+    this.deps.log.warn(event, fields);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, this.#wake.signal);
+    } catch (error) {
+      if (!this.#wake.signal.aborted) throw error;
+    }
+  }
+}
+
+type DecodedReply = ReturnType<typeof decodePoll>;
+
+function isPollError(error: unknown): boolean {
+  return error instanceof ControlPlaneStatusError || error instanceof ControlPlaneTimeoutError ||
+    error instanceof PollBodyError || error instanceof NetError ||
+    (error instanceof Error && error.name === "BodyTooLargeError");
+}
+
+function errorKind(error: unknown): "timeout" | "context_canceled" | "other" {
+  if (error instanceof ControlPlaneTimeoutError) return "timeout";
+  if (error instanceof NetError && error.kind === "timeout") return "timeout";
+  if (error instanceof DOMException && error.name === "AbortError") return "context_canceled";
+  return "other";
+}
+
+/** Words for the log and for readiness: kind and detail, never a URL beyond its origin. */
+export function describePollError(error: unknown): string {
+  if (error instanceof NetError) return `${error.kind}: ${error.detail}`;
+  return error instanceof Error ? error.message : "unknown error";
+}
+
+function seconds(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}

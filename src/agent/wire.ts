@@ -1,0 +1,105 @@
+/**
+ * The shapes and words of the published wire between control plane and agent. Our relay imports this file and
+ * nothing else of the agent.
+ */
+import type { HeaderMap, JsonText } from "../channels/mod.ts";
+
+export type { HeaderMap, JsonText };
+export { arrayElements, findMember, oneLine, replaceSpan, scanObject } from "../json/mod.ts";
+export type { Span } from "../json/mod.ts";
+
+/** Kinds of command (P-67). `oauth_discovery` is supported though absent from the published schema. */
+export type CommandType = "jsonrpc" | "session_termination" | "oauth_discovery";
+
+/** Kinds of response; all but `jsonrpc_notify` end their command (P-127). */
+export type ResponseType =
+  | "jsonrpc_response"
+  | "jsonrpc_notify"
+  | "notify_ack"
+  | "session_termination_response"
+  | "oauth_discovery_response";
+
+/** Commands that one poll may bring at most (P-38). */
+export const MAX_POLL_LIMIT = 25;
+
+/** Channel used when none is named. */
+export const MAIN_CHANNEL = "main";
+
+/** Built-in channel that configuration may not bind (CH-2). */
+export const HARPOON_CHANNEL = "harpoon";
+
+export const HEADER = {
+  shardToken: "X-Tunnel-Shard-Token",
+  clientName: "X-Tunnel-Client-Name",
+  clientVersion: "X-Tunnel-Client-Version",
+  instanceId: "X-Tunnel-Client-Instance-Id",
+  serverInfo: "X-Tunnel-MCP-Server-Info",
+  organization: "OpenAI-Organization",
+  requestId: "X-Request-Id",
+  clientRequestId: "X-Client-Request-Id",
+  /** Names of what our relay and our agent can do beyond the published wire; see docs/relay-protocol.md. */
+  relayFeatures: "X-Tunnel-Relay-Features",
+  mcpSessionId: "Mcp-Session-Id",
+} as const;
+
+/** Relay feature: `DELETE …/poll` makes the relay end the open poll of the named instance with an empty reply. */
+export const FEATURE_POLL_RELEASE = "poll-release";
+
+const CHANNEL_PATTERN = /^[a-z0-9_-]{1,64}$/;
+
+/** Trims, lower-cases and defaults a channel name (CH-1). @returns undefined when the result is no channel name */
+export function canonicalChannel(name: string): string | undefined {
+  const canonical = name.trim().toLowerCase() || MAIN_CHANNEL;
+  return CHANNEL_PATTERN.test(canonical) ? canonical : undefined;
+}
+
+/** All values of a header, whatever spellings of its name the map holds, in order (P-65). */
+export function headerValues(headers: HeaderMap, name: string): string[] {
+  const wanted = name.toLowerCase();
+  const values: string[] = [];
+  for (const key in headers) {
+    if (key.length === wanted.length && key.toLowerCase() === wanted) values.push(...(headers[key] ?? []));
+  }
+  return values;
+}
+
+/** The first non-empty value of a header, or undefined. */
+export function headerValue(headers: HeaderMap, name: string): string | undefined {
+  return headerValues(headers, name).find((value) => value !== "");
+}
+
+/** One response as it is posted; what is absent is left out of the body (P-127). */
+export interface ResponsePayload {
+  readonly requestId: string;
+  readonly channel: string;
+  readonly respJson: JsonText | undefined;
+  readonly respHeaders: HeaderMap | undefined;
+  readonly respCode: number;
+  readonly respType: ResponseType;
+}
+
+/**
+ * Builds the body of a response POST around the payload, which stays as it is (P-129).
+ * @returns bytes when the payload is bytes, so that it is copied but never decoded
+ */
+export function buildResponseBody(response: ResponsePayload): string | Uint8Array {
+  const head = `{"request_id":${JSON.stringify(response.requestId)},"channel":"${response.channel}"`;
+  const headers = response.respHeaders ? `,"resp_headers":${JSON.stringify(response.respHeaders)}` : "";
+  const tail = `${headers},"resp_code":${response.respCode},"resp_type":"${response.respType}"}`;
+  const payload = response.respJson;
+  if (payload === undefined) return head + tail;
+  if (typeof payload === "string") return `${head},"resp_json":${payload}${tail}`;
+  return joinBytes(`${head},"resp_json":`, payload, tail);
+}
+
+const encoder = new TextEncoder();
+
+function joinBytes(before: string, middle: Uint8Array, after: string): Uint8Array {
+  const head = encoder.encode(before);
+  const tail = encoder.encode(after);
+  const joined = new Uint8Array(head.length + middle.length + tail.length);
+  joined.set(head);
+  joined.set(middle, head.length);
+  joined.set(tail, head.length + middle.length);
+  return joined;
+}
