@@ -1,0 +1,375 @@
+import type { Log } from "../../ops/mod.ts";
+import type {
+  CallObserver,
+  CallResult,
+  ChannelCall,
+  ChannelFailure,
+  ChannelRequest,
+  JsonRpcId,
+  JsonText,
+  NotifyResult,
+} from "../channel.ts";
+import { CallTable } from "./call_table.ts";
+import type { Clock } from "./clock.ts";
+import type { Frame } from "./frame_reader.ts";
+import { stdioFailure } from "./result.ts";
+import { NOT_WRITTEN, RunningCall } from "./running_call.ts";
+import { applyEdits, asId, type Edit, findPath, memberAt, SUBSCRIPTION_ID } from "./wire_text.ts";
+import type { WriteQueue } from "./write_queue.ts";
+
+/** Notifications that may be on their way to their callers while the child is read on. */
+const MAX_UNDELIVERED = 64;
+/** Own answers to the child's requests that may wait for its stdin; a child that only asks and never reads gets no more. */
+const MAX_PENDING_REPLIES = 64;
+/**
+ * How long a call that its caller has cancelled still waits for an answer. Servers rightly give none, and without this
+ * limit the call would keep its slot until its deadline.
+ */
+const CANCELLED_WAIT_MS = 2000;
+/** Codes of an error without an id by which a server says that it could not read a message. */
+const UNREADABLE_CODES: readonly unknown[] = [-32700, -32600];
+
+const SUBSCRIPTION_PATH = ["params", "_meta", SUBSCRIPTION_ID] as const;
+const ACCEPTED: NotifyResult = { type: "accepted", status: 200, headers: [] };
+
+/** What the supervisor learns from a conversation. */
+export interface ConversationEvents {
+  /** A call has been answered. */
+  answered(): void;
+  /** The child has accepted this `initialize` request. */
+  initializeAccepted(text: string): void;
+  /** The child has been handed this `notifications/initialized`. */
+  initializedWritten(text: string): void;
+}
+
+/**
+ * What is said between the callers and one child: gives calls their ids, hands answers and notifications to whom they
+ * belong, and answers the child's own requests (P-104). It ends with the child.
+ */
+export class Conversation {
+  readonly #writes: WriteQueue;
+  readonly #events: ConversationEvents;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #table: CallTable;
+  /** Notifications to the child that have not been written; each value ends the wait. */
+  readonly #notifying = new Set<(outcome: typeof NOT_WRITTEN) => void>();
+  #undelivered = 0;
+  #pendingReplies = 0;
+  #dropped = 0;
+  #over = false;
+
+  constructor(writes: WriteQueue, concurrency: number, events: ConversationEvents, log: Log, clock: Clock) {
+    this.#writes = writes;
+    this.#events = events;
+    this.#log = log;
+    this.#clock = clock;
+    this.#table = new CallTable(concurrency);
+  }
+
+  /**
+   * Runs one call.
+   * @returns NOT_WRITTEN when the child ended before any of it had left; it may be given to the next child
+   * @throws the signal's `reason` when it was aborted; a late answer is then swallowed (P-75)
+   */
+  call(
+    call: ChannelCall,
+    observer: CallObserver,
+    signal: AbortSignal,
+  ): Promise<CallResult | typeof NOT_WRITTEN> {
+    signal.throwIfAborted();
+    if (this.#over) return Promise.resolve(NOT_WRITTEN);
+    const names = this.#table.namesFor(call);
+    const running = new RunningCall(call, names, observer, signal, this.#onAbort, this.#clock.nowMs);
+    this.#table.add(running);
+    running.write = this.#writes.push(outgoingText(running), (state) => {
+      if (state === "written") running.sent();
+    });
+    return running.result;
+  }
+
+  /**
+   * Hands over one notification; it may pass between any two messages.
+   * @returns NOT_WRITTEN when the child ended before any of it had left
+   * @throws the signal's `reason` when it was aborted
+   */
+  async notify(
+    notification: ChannelRequest,
+    signal: AbortSignal,
+  ): Promise<NotifyResult | typeof NOT_WRITTEN> {
+    signal.throwIfAborted();
+    if (this.#over) return NOT_WRITTEN;
+    if (notification.method === "notifications/cancelled") {
+      return await this.#notifyCancelled(notification, signal);
+    }
+    const outcome = await this.#writeNotification(notification.text, signal);
+    if (outcome === ACCEPTED && notification.method === "notifications/initialized") {
+      this.#events.initializedWritten(notification.text);
+    }
+    return outcome;
+  }
+
+  /** Ends everything that waits: what has been written with the failure, the rest as not written. */
+  end(failure: ChannelFailure): void {
+    this.#over = true;
+    for (const running of this.#table.all()) {
+      this.#table.remove(running);
+      const unwritten = running.write !== undefined && this.#writes.withdraw(running.write);
+      this.#conclude(running, unwritten ? NOT_WRITTEN : failure);
+    }
+    for (const settle of this.#notifying) settle(NOT_WRITTEN);
+  }
+
+  /** Takes one object of the child. @returns a promise when the next must wait (P-99) */
+  readonly receive = (frame: Frame): Promise<void> | undefined => {
+    const { id, method, jsonrpc } = frame.value;
+    if (typeof method === "string" && method !== "" && jsonrpc === "2.0") {
+      if (id === undefined || id === null) return this.#onNotification(frame, method);
+      this.#onServerRequest(frame, method);
+    } else if (id === undefined || id === null) this.#onNamelessResponse(frame);
+    else this.#onResponse(frame, asId(id));
+    return undefined;
+  };
+
+  #onResponse(frame: Frame, id: JsonRpcId | undefined): void {
+    const running = id === undefined ? undefined : this.#table.get(id);
+    if (id === undefined || running === undefined || running.write?.state === "queued") {
+      const owed = id === undefined ? undefined : this.#table.settleOwed(id);
+      if (owed?.initialize !== undefined && "result" in frame.value) {
+        this.#events.initializeAccepted(owed.initialize);
+      }
+      this.#drop(owed === undefined ? "nobody waits for this response" : "late response");
+      return;
+    }
+    this.#table.remove(running);
+    running.sent();
+    const result = resultOf(frame, running);
+    if (result.type !== "failure") {
+      this.#events.answered();
+      if (running.call.method === "initialize" && result.errorCode === undefined) {
+        this.#events.initializeAccepted(running.call.text);
+      }
+    }
+    this.#conclude(running, result);
+  }
+
+  /** An error without an id: the child could not read a message, which can only be that of the one call that runs. */
+  #onNamelessResponse(frame: Frame): void {
+    const running = this.#table.only();
+    const code = memberAt(frame.value, ["error", "code"]);
+    if (running === undefined || running.write?.state === "queued" || !UNREADABLE_CODES.includes(code)) {
+      this.#drop("response without id");
+      return;
+    }
+    this.#table.remove(running);
+    this.#conclude(
+      running,
+      stdioFailure("invalid_protocol_response", "answered with an error that has no id"),
+    );
+  }
+
+  /** Notifications arrive before the final answer, also where they are still being delivered. */
+  #conclude(running: RunningCall, result: CallResult | typeof NOT_WRITTEN): void {
+    if (running.delivering === undefined) running.end(result);
+    else running.delivering.then(() => running.end(result));
+  }
+
+  #onNotification(frame: Frame, method: string): Promise<void> | undefined {
+    const edits: Edit[] = [];
+    const running = this.#addressee(frame, method, edits);
+    if (running === undefined || running.write?.state === "queued") {
+      this.#drop("notification belongs to nobody");
+      return undefined;
+    }
+    running.sent();
+    const delivery = running.notify(incomingText(frame, edits));
+    this.#undelivered++;
+    delivery.then(() => this.#undelivered--);
+    const mayReadOn = this.#table.concurrent && this.#undelivered < MAX_UNDELIVERED;
+    return mayReadOn ? undefined : running.whileRunning(delivery);
+  }
+
+  /** The call that a notification belongs to, and what of it has to be put back into the caller's terms (SE-7, A-197). */
+  #addressee(frame: Frame, method: string, edits: Edit[]): RunningCall | undefined {
+    const token = method === "notifications/progress"
+      ? asId(memberAt(frame.value, ["params", "progressToken"]))
+      : undefined;
+    if (token !== undefined) {
+      const running = this.#table.byToken(token);
+      if (running === undefined) return this.#table.concurrent ? undefined : this.#table.only();
+      restore(frame.text, ["params", "progressToken"], running.names.originalToken, edits);
+      return running;
+    }
+    const subscription = asId(memberAt(frame.value, SUBSCRIPTION_PATH));
+    if (subscription !== undefined) {
+      const running = this.#table.get(subscription);
+      if (running === undefined) return this.#table.concurrent ? undefined : this.#table.only();
+      restore(frame.text, SUBSCRIPTION_PATH, running.names.originalId, edits);
+      return running;
+    }
+    return this.#table.only();
+  }
+
+  /** Requests of the child have no way to a connector; they are answered here and the call goes on (P-104). */
+  #onServerRequest(frame: Frame, method: string): void {
+    if (this.#pendingReplies >= MAX_PENDING_REPLIES) {
+      this.#drop("server request: too many answers wait for the child to read");
+      return;
+    }
+    const span = findPath(frame.text, ["id"]);
+    if (span === undefined) return;
+    const id = frame.text.slice(span.start, span.end);
+    const outcome = method === "ping"
+      ? `"result":{}`
+      : `"error":{"code":-32601,"message":"Method not found: the tunnel carries no requests from server to client"}`;
+    this.#pendingReplies++;
+    this.#writes.push(`{"jsonrpc":"2.0","id":${id},${outcome}}`, () => this.#pendingReplies--);
+    if (this.#log.enabled("debug")) {
+      this.#log.debug("mcp server request answered locally", { method: method.slice(0, 100) });
+    }
+  }
+
+  readonly #onAbort = (running: RunningCall): void => {
+    // A call that has its answer, and only waits for its notifications to be delivered, owes nothing.
+    if (this.#table.has(running)) {
+      if (running.write !== undefined && this.#writes.withdraw(running.write)) this.#table.remove(running);
+      else this.#abandon(running);
+    }
+    running.endAborted();
+  };
+
+  /** The caller has gone after the write: the answer will be swallowed, and the child is told (P-74, A-196). */
+  #abandon(running: RunningCall): void {
+    this.#table.owe(running);
+    // MCP forbids to cancel `initialize`.
+    if (running.call.method === "initialize") return;
+    const requestId = wireIdText(running);
+    this.#writes.push(
+      `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${requestId},"reason":"the caller stopped waiting"}}`,
+    );
+  }
+
+  /** A cancellation names the call as its caller knows it; the child must hear its own name for it. */
+  async #notifyCancelled(
+    notification: ChannelRequest,
+    signal: AbortSignal,
+  ): Promise<NotifyResult | typeof NOT_WRITTEN> {
+    const path = ["params", "requestId"];
+    const id = asId(memberAt(notification.message, path));
+    const running = id === undefined ? [] : this.#table.calledBy(id);
+    const [cancelled] = running;
+    if (cancelled === undefined || running.length > 1) {
+      // The child would take the id for somebody else's call, or it could mean either of several calls.
+      if (id !== undefined && (this.#table.concurrent || running.length > 1 || this.#table.isTaken(id))) {
+        this.#drop("cancellation of a call that does not run, or not alone under its id");
+        return ACCEPTED;
+      }
+      return await this.#writeNotification(notification.text, signal);
+    }
+    const edits: Edit[] = [];
+    if (cancelled.names.id !== cancelled.call.id) {
+      restore(notification.text, path, JSON.stringify(cancelled.names.id), edits);
+    }
+    const outcome = await this.#writeNotification(applyEdits(notification.text, edits), signal);
+    if (!cancelled.ended) {
+      cancelled.afterwards(CANCELLED_WAIT_MS, this.#clock, () => {
+        if (!this.#table.has(cancelled)) return;
+        this.#table.owe(cancelled);
+        this.#conclude(cancelled, {
+          ...stdioFailure("timeout", "cancelled by its caller, and the server gave no answer"),
+          statusCode: 504,
+        });
+      });
+    }
+    return outcome;
+  }
+
+  #writeNotification(text: string, signal: AbortSignal): Promise<NotifyResult | typeof NOT_WRITTEN> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: NotifyResult | typeof NOT_WRITTEN) => {
+        signal.removeEventListener("abort", abandon);
+        this.#notifying.delete(settle);
+        this.#writes.withdraw(write);
+        resolve(outcome);
+      };
+      const abandon = () => {
+        this.#notifying.delete(settle);
+        this.#writes.withdraw(write);
+        reject(signal.reason);
+      };
+      const write = this.#writes.push(text, (state) => {
+        settle(state === "written" ? ACCEPTED : stdioFailure("closed_pipe", "closed its standard input"));
+      });
+      this.#notifying.add(settle);
+      signal.addEventListener("abort", abandon, { once: true });
+    });
+  }
+
+  #drop(reason: string): void {
+    this.#dropped++;
+    if (this.#log.enabled("debug")) {
+      this.#log.debug("mcp server message dropped", { reason, dropped: this.#dropped });
+    }
+  }
+}
+
+/** The request as it is written: the caller's text, with private names where there are any. */
+function outgoingText(running: RunningCall): string {
+  const { call, names } = running;
+  const edits: Edit[] = [];
+  if (names.id !== call.id) restore(call.text, ["id"], JSON.stringify(names.id), edits);
+  if (names.originalToken !== undefined) {
+    restore(call.text, ["params", "_meta", "progressToken"], JSON.stringify(names.token), edits);
+  }
+  return edits.length === 0 ? call.text : applyEdits(call.text, edits);
+}
+
+/** The id by which the child knows a call, as text. */
+function wireIdText(running: RunningCall): string {
+  const { call, names } = running;
+  if (names.id !== call.id || names.originalId === undefined) return JSON.stringify(names.id);
+  return names.originalId;
+}
+
+/** Judges an answer and puts it back into the caller's terms. */
+function resultOf(frame: Frame, running: RunningCall): CallResult {
+  const { value } = frame;
+  const error = value.error ?? undefined;
+  const code = memberAt(error, ["code"]);
+  const wellFormed = value.jsonrpc === "2.0" &&
+    (error === undefined
+      ? "result" in value
+      : Number.isInteger(code) && typeof memberAt(error, ["message"]) === "string");
+  if (!wellFormed) {
+    return stdioFailure("invalid_protocol_response", "answered with something that is no JSON-RPC response");
+  }
+  const { id, originalId } = running.names;
+  const edits: Edit[] = [];
+  restore(frame.text, ["id"], originalId, edits);
+  if (originalId !== undefined && memberAt(value, ["result", "_meta", SUBSCRIPTION_ID]) === id) {
+    restore(frame.text, ["result", "_meta", SUBSCRIPTION_ID], originalId, edits);
+  }
+  return {
+    type: "response",
+    status: 200,
+    headers: [],
+    text: incomingText(frame, edits),
+    errorCode: typeof code === "number" ? code : undefined,
+    targetElapsedMs: running.elapsedMs(),
+  };
+}
+
+function incomingText(frame: Frame, edits: readonly Edit[]): JsonText {
+  return edits.length === 0 ? frame.bytes ?? frame.text : applyEdits(frame.text, edits);
+}
+
+/** Adds the edit that puts `replacement`, if there is one, in the place of the member. */
+function restore(
+  text: string,
+  path: readonly string[],
+  replacement: string | undefined,
+  edits: Edit[],
+): void {
+  const span = replacement === undefined ? undefined : findPath(text, path);
+  if (span !== undefined && replacement !== undefined) edits.push({ span, replacement });
+}

@@ -1,0 +1,115 @@
+import {
+  type FlagSpec,
+  lastValue,
+  parseBoolean,
+  type ParsedFlags,
+  parseDuration,
+  quote,
+  UsageError,
+} from "../config/mod.ts";
+
+/** What `dev proxy` was asked to do (section 9.2 of the command-line specification). */
+export interface DevProxyOptions {
+  /** TCP address of the MCP ingress; empty when it is a Unix socket. */
+  readonly listenAddr: string;
+  /** Path of the MCP ingress socket; empty when it is a TCP port. */
+  readonly listenUnixSocket: string;
+  readonly tunnelId: string;
+  /** Binding entries as `--mcp.server-url` and `--mcp.command` take them. */
+  readonly mcpServerUrls: readonly string[];
+  readonly mcpCommands: readonly string[];
+  /** Empty for no health listener. */
+  readonly healthListenAddr: string;
+  /** Empty for none. */
+  readonly healthUrlFile: string;
+  /** File that receives the connection JSON; empty for none. */
+  readonly urlFile: string;
+  readonly printJson: boolean;
+  /** How long to run; 0 means until a signal. */
+  readonly durationMs: number;
+  /** Limit of each of: start, start-up probe, first poll. */
+  readonly readinessTimeoutMs: number;
+  /** How long the ingress waits for an answer. */
+  readonly responseTimeoutMs: number;
+  readonly clientLastSeenTimeoutMs: number;
+}
+
+const DEFAULT_TUNNEL_ID = "tunnel_22222222222222222222222222222222";
+
+const INGRESS = "Ingress";
+const TARGETS = "MCP servers";
+const OPERATION = "Operation";
+
+export const DEV_PROXY_FLAGS: readonly FlagSpec[] = [
+  flag("listen", INGRESS, "HOST:PORT", "127.0.0.1:0", "TCP address for MCP clients."),
+  flag("listen-unix-socket", INGRESS, "PATH", "", "Unix socket for MCP clients instead of a TCP address."),
+  flag("tunnel-id", INGRESS, "ID", DEFAULT_TUNNEL_ID, "Tunnel id to serve."),
+  { ...flag("mcp-server-url", TARGETS, "URL", "", "URL, or channel=NAME,url=URL."), repeatable: true },
+  {
+    ...flag("mcp-command", TARGETS, "COMMAND", "", "Command, or channel=NAME,command=COMMAND."),
+    repeatable: true,
+  },
+  flag("health-listen-addr", OPERATION, "HOST:PORT", "", "Address of the health listener. Default: none."),
+  flag("health-url-file", OPERATION, "PATH", "", "Write the health URL here; implies an address."),
+  flag("url-file", OPERATION, "PATH", "", "Write the connection JSON here when ready."),
+  { ...flag("print-json", OPERATION, "", "", "Print the connection JSON and nothing else."), syntax: "bool" },
+  duration("duration", "", "Run this long. Default: until a signal."),
+  duration("readiness-timeout", "10s", "Limit for start, probe and first poll, each."),
+  duration("response-timeout", "30s", "How long an MCP client waits for an answer."),
+  duration("client-last-seen-timeout", "20s", "How long after its last poll the agent counts as connected."),
+];
+
+function flag(name: string, group: string, placeholder: string, standard: string, help: string): FlagSpec {
+  return { name, syntax: "text", repeatable: false, placeholder, default: standard, help, group };
+}
+
+function duration(name: string, standard: string, help: string): FlagSpec {
+  return { ...flag(name, OPERATION, "DURATION", standard, help), syntax: "duration" };
+}
+
+/**
+ * Reads the flags of `dev proxy`.
+ * @throws {UsageError} when they contradict each other or lack a target (V-6)
+ */
+export function devProxyOptions(flags: ParsedFlags): DevProxyOptions {
+  const text = (name: string) => lastValue(flags, name) ?? "";
+  const listenUnixSocket = text("listen-unix-socket");
+  if (listenUnixSocket !== "" && flags["listen"] !== undefined) {
+    throw new UsageError("--listen and --listen-unix-socket are mutually exclusive");
+  }
+  const tunnelId = text("tunnel-id").trim() || DEFAULT_TUNNEL_ID;
+  if (!/^tunnel_[a-z0-9]{32}$/.test(tunnelId)) {
+    throw new UsageError(
+      `invalid tunnel ID ${quote(tunnelId)} (--tunnel-id); use tunnel_ and 32 letters or digits`,
+    );
+  }
+  const mcpServerUrls = (flags["mcp-server-url"] ?? []).filter((entry) => entry !== "");
+  const mcpCommands = (flags["mcp-command"] ?? []).filter((entry) => entry !== "");
+  if (mcpServerUrls.length + mcpCommands.length === 0) {
+    throw new UsageError("set --mcp-server-url or --mcp-command; one of them names the MCP server to proxy");
+  }
+  const healthUrlFile = text("health-url-file");
+  const healthListenAddr = text("health-listen-addr") || (healthUrlFile === "" ? "" : "127.0.0.1:0");
+  return {
+    listenAddr: listenUnixSocket === "" ? text("listen") || "127.0.0.1:0" : "",
+    listenUnixSocket,
+    tunnelId,
+    mcpServerUrls,
+    mcpCommands,
+    healthListenAddr,
+    healthUrlFile,
+    urlFile: text("url-file"),
+    printJson: parseBoolean(lastValue(flags, "print-json") ?? "false"),
+    durationMs: positiveMs(flags, "duration"),
+    readinessTimeoutMs: positiveMs(flags, "readiness-timeout"),
+    responseTimeoutMs: positiveMs(flags, "response-timeout"),
+    clientLastSeenTimeoutMs: positiveMs(flags, "client-last-seen-timeout"),
+  };
+}
+
+/** A duration that has been checked; the default in place of nothing, zero or less (V-6). */
+function positiveMs(flags: ParsedFlags, name: string): number {
+  const standard = DEV_PROXY_FLAGS.find((spec) => spec.name === name)?.default || "0s";
+  const givenMs = parseDuration((lastValue(flags, name) ?? "0s").trim());
+  return givenMs > 0 ? givenMs : parseDuration(standard);
+}

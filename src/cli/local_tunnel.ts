@@ -1,0 +1,193 @@
+/** A relay and an agent in one process tree: what `dev proxy` and `demo` stand on (spec 04 §9.2, 07 §10). */
+import { loadRunConfig, type ParsedFlags, parseListenAddress, type RunConfig } from "../config/mod.ts";
+import type { Log } from "../ops/mod.ts";
+import { createRelay, type ListenAddress, type Relay } from "../relay/mod.ts";
+import { type Service, startService } from "../sandbox/mod.ts";
+
+/** Delay bounds towards a control plane that lives in the same process (V-13). */
+const BACKOFF_MIN_MS = 10;
+const BACKOFF_MAX_MS = 50;
+const PROBE_LOOK_MS = 20;
+/** Limit of the agent's drain when the local tunnel stops (LP-14). */
+const DRAIN_LIMIT_MS = 5_000;
+
+/** Settings that would turn the agent away from its own relay, or bind channels that were not asked for. */
+const OVERRIDDEN_VARIABLES = [
+  "CONTROL_PLANE_BASE_URL",
+  "CONTROL_PLANE_URL_PATH",
+  "CONTROL_PLANE_TUNNEL_ID",
+  "CONTROL_PLANE_ORGANIZATION_ID",
+  "CONTROL_PLANE_EXTRA_HEADERS",
+  "CONTROL_PLANE_POLL_CHANNELS",
+  "OPENAI_API_KEY",
+  "MCP_SERVER_URL",
+  "MCP_COMMAND",
+];
+
+export interface LocalTunnelOptions {
+  /** `host:port` of the connector ingress; empty when there is a socket. */
+  readonly listenAddr: string;
+  /** Empty when the ingress is TCP. */
+  readonly listenUnixSocket: string;
+  readonly tunnelId: string;
+  readonly mcpServerUrls: readonly string[];
+  readonly mcpCommands: readonly string[];
+  /** Empty for no listener. */
+  readonly healthListenAddr: string;
+  readonly healthUrlFile: string;
+  readonly readinessTimeoutMs: number;
+  readonly responseTimeoutMs: number;
+  readonly clientLastSeenTimeoutMs: number;
+}
+
+/** What is needed to reach it; the members of the connection JSON (V-10). */
+export interface LocalTunnelConnection {
+  readonly tunnel_id: string;
+  readonly mcp_url: string;
+  readonly mcp_transport: "tcp" | "unix";
+  readonly mcp_unix_socket?: string;
+  readonly mcp_url_path?: string;
+  readonly control_plane_base_url: string;
+  readonly control_plane_transport: "tcp";
+  readonly health_url?: string;
+  readonly backend: "deno-in-memory";
+}
+
+export interface LocalTunnel {
+  readonly connection: LocalTunnelConnection;
+  /** Base URL of the health listener, empty when there is none. */
+  readonly healthUrl: string;
+  readonly service: Service;
+  readonly relay: Relay;
+  /** Stops the agent without losing anything, then the relay at once. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings both up and waits until the startup probe has ended, whatever its result, and the first poll was seen (V-8).
+ * @param environment remaining settings, read like those of `run` (V-13)
+ * @throws {Error} naming what did not come up in time; nothing is left running
+ */
+export async function startLocalTunnel(
+  options: LocalTunnelOptions,
+  environment: Readonly<Record<string, string>>,
+): Promise<LocalTunnel> {
+  const apiKey = crypto.randomUUID();
+  const relay = createRelay({
+    tunnels: [{
+      id: options.tunnelId,
+      name: "local tunnel",
+      description: "made by dev proxy",
+      apiKeys: [apiKey],
+    }],
+    responseTimeoutMs: options.responseTimeoutMs,
+    lastSeenWindowMs: options.clientLastSeenTimeoutMs,
+  }, QUIET);
+  let service: Service | undefined;
+  try {
+    const ingress = options.listenUnixSocket === ""
+      ? await relay.listen(parseListenAddress(options.listenAddr))
+      : await relay.listen({ path: options.listenUnixSocket });
+    const controlPlaneUrl = urlOf(await relay.listen({ hostname: "127.0.0.1", port: 0 }));
+    const config = localConfig(options, controlPlaneUrl, apiKey, environment);
+    // Standard output is for the connection JSON alone (V-9).
+    const streams = { stdout: Deno.stderr, stderr: Deno.stderr };
+    service = await startService({ config, environment, secretNames: [], confineMain: false, streams });
+    await waitForProbe(service, options.readinessTimeoutMs);
+    await withinTime(relay.firstPollSeen(options.tunnelId), options.readinessTimeoutMs, "first poll");
+    return running(options, relay, service, urlOf(ingress), controlPlaneUrl);
+  } catch (error) {
+    await service?.stopNow();
+    await relay.stop();
+    throw error;
+  }
+}
+
+function localConfig(
+  options: LocalTunnelOptions,
+  controlPlaneUrl: string,
+  apiKey: string,
+  environment: Readonly<Record<string, string>>,
+): RunConfig {
+  const env: Record<string, string> = { ...environment, CONTROL_PLANE_API_KEY: apiKey };
+  for (const name of OVERRIDDEN_VARIABLES) delete env[name];
+  const flags: ParsedFlags = {
+    "control-plane.base-url": [controlPlaneUrl],
+    "control-plane.tunnel-id": [options.tunnelId],
+    ...(options.mcpServerUrls.length > 0 ? { "mcp.server-url": options.mcpServerUrls } : {}),
+    ...(options.mcpCommands.length > 0 ? { "mcp.command": options.mcpCommands } : {}),
+  };
+  const config = loadRunConfig({ flags, env, readTextFile: Deno.readTextFileSync });
+  return {
+    ...config,
+    controlPlane: { ...config.controlPlane, backoffMinMs: BACKOFF_MIN_MS, backoffMaxMs: BACKOFF_MAX_MS },
+    health: { listenAddr: options.healthListenAddr, unixSocket: "", urlFile: options.healthUrlFile },
+    pidFile: "",
+    drainTimeoutMs: DRAIN_LIMIT_MS,
+  };
+}
+
+function running(
+  options: LocalTunnelOptions,
+  relay: Relay,
+  service: Service,
+  ingressUrl: string,
+  controlPlaneUrl: string,
+): LocalTunnel {
+  const path = `/v1/mcp/${options.tunnelId}`;
+  const isUnix = options.listenUnixSocket !== "";
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    await service.drain();
+    await relay.stop();
+  };
+  return {
+    connection: {
+      tunnel_id: options.tunnelId,
+      mcp_url: isUnix ? "" : ingressUrl + path,
+      mcp_transport: isUnix ? "unix" : "tcp",
+      ...(isUnix ? { mcp_unix_socket: options.listenUnixSocket, mcp_url_path: path } : {}),
+      control_plane_base_url: controlPlaneUrl,
+      control_plane_transport: "tcp",
+      ...(service.healthUrl === "" ? {} : { health_url: `${service.healthUrl}/readyz` }),
+      backend: "deno-in-memory",
+    },
+    healthUrl: service.healthUrl,
+    service,
+    relay,
+    stop: () => stopped ??= stop(),
+  };
+}
+
+/** Base URL of a listener; empty for a Unix socket. */
+function urlOf(address: ListenAddress): string {
+  return address.transport === "tcp" ? address.url : "";
+}
+
+async function waitForProbe(service: Service, limitMs: number): Promise<void> {
+  const endAt = performance.now() + limitMs;
+  while ((await service.status())?.probe.state === "pending") {
+    if (performance.now() > endAt) throw new Error(`MCP startup probe did not end within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, PROBE_LOOK_MS));
+  }
+}
+
+async function withinTime(work: Promise<void>, limitMs: number, what: string): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`${what} was not seen within ${limitMs} ms`)), limitMs);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The relay of a local tunnel keeps quiet: its agent's log tells the same story. */
+const QUIET: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  enabled: () => false,
+  with: () => QUIET,
+};

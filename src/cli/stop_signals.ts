@@ -1,0 +1,73 @@
+import type { Service } from "../sandbox/mod.ts";
+import type { CliIo } from "./io.ts";
+
+type StopSignal = "SIGINT" | "SIGTERM";
+
+/** Exit codes of a second signal, which ends the program at once (R-27). */
+const FORCED_EXIT: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** Signals that ask for a stop; Windows knows only the first. */
+const STOP_SIGNALS: readonly StopSignal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+
+/** Waits for stop signals. The iterator hears every one of them until `close` is called. */
+export function listenForStop(): { next(): Promise<StopSignal>; close(): void } {
+  const heard: StopSignal[] = [];
+  let wake: (() => void) | undefined;
+  const listeners = STOP_SIGNALS.map((signal) => {
+    const listener = () => {
+      heard.push(signal);
+      wake?.();
+    };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
+  });
+  return {
+    async next() {
+      for (;;) {
+        const signal = heard.shift();
+        if (signal) return signal;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+    },
+    close() {
+      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
+    },
+  };
+}
+
+/**
+ * Runs a service until a signal or a crash ends it: the first signal drains, a second one stops at once.
+ * @returns exit code
+ */
+export async function untilStopped(service: Service, io: CliIo): Promise<number> {
+  const signals = listenForStop();
+  try {
+    const first = await Promise.race([signals.next(), service.crashed]);
+    if (first !== "SIGINT" && first !== "SIGTERM") {
+      await service.stopNow();
+      io.stderr(`agent thread crashed: ${first}\n`);
+      return 1;
+    }
+    service.log.info("stop requested; a second signal stops at once", { signal: first });
+    const drained = service.drain();
+    const outcome = await Promise.race([drained, signals.next()]);
+    if (typeof outcome === "string") {
+      await service.stopNow();
+      return FORCED_EXIT[outcome];
+    }
+    if (outcome.error !== "") {
+      io.stderr(`stop tunnel-client: ${outcome.error}\n`);
+      return 1;
+    }
+    const lost = outcome.summary.outcomes.undeliverable;
+    if (lost === 0) return 0;
+    io.stderr(
+      `stop tunnel-client: ${lost} of ${outcome.summary.received} commands could not be answered; see the log\n`,
+    );
+    return 1;
+  } finally {
+    signals.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** The client for MCP targets: HTTP/1.1 over connections of its own. */
+import { Connection, eventLoopTurn } from "./connection.ts";
+import { ConnectionPool } from "./connection_pool.ts";
+import { codingsOf, DecodedBody, headersOfDecoded } from "./content_coding.ts";
+import { type Dial, dialDirect, dialWithin } from "./dial.ts";
+import { CloseFraming, framingOf } from "./framing.ts";
+import type { HttpBody, HttpClient, HttpRequest, HttpResponse } from "./http.ts";
+import { NetError } from "./net_error.ts";
+import { beginRequestHead } from "./request_head.ts";
+import { type RequestTarget, RequestTargets } from "./request_target.ts";
+import type { ResponseHead } from "./response_head.ts";
+import { type ExchangeEnd, ResponseBody } from "./response_body.ts";
+import { CLIENT_NAME, VERSION } from "../version.ts";
+
+/** What can be set about a target client. */
+export interface TargetClientOptions {
+  /** How long connecting may take, TLS included, in ms. @default 30000 (HT-8) */
+  readonly connectTimeoutMs?: number;
+  /** How long an idle connection is kept, in ms. @default 90000 (HT-8) */
+  readonly idleTimeoutMs?: number;
+  /** How many idle connections are kept, over all origins. @default 100 (HT-8) */
+  readonly maxIdleConnections?: number;
+  /** `User-Agent` of requests that bring none (HT-4). @default this program's name and version */
+  readonly userAgent?: string;
+}
+
+const DEFAULTS: Required<TargetClientOptions> = {
+  connectTimeoutMs: 30_000,
+  idleTimeoutMs: 90_000,
+  maxIdleConnections: 100,
+  userAgent: `${CLIENT_NAME}/${VERSION}`,
+};
+
+/** After this long without use, the news that a peer has closed the connection is waited for before it is used. */
+const STALE_AFTER_MS = 1000;
+/** How many cancelled bodies may be read to their ends at once. */
+const MAX_DRAINS = 64;
+
+const EMPTY_BODY: HttpBody = {
+  bytes: () => Promise.resolve(new Uint8Array()),
+  text: () => Promise.resolve(""),
+  async *chunks() {},
+  cancel() {},
+};
+
+/**
+ * Makes the client for MCP targets. Repeated header fields stay apart in both directions, `Host` and framing fields
+ * are always its own (HT-5), compressed answers are decoded (HT-6), any port goes, and there is no time limit but the
+ * request's signal once the connection stands (HT-8). A request is repeated on another connection only when no byte
+ * of it had left. Close it when it is no longer used: idle connections keep the process alive.
+ * @param dial how connections come about
+ */
+export function createTargetClient(options: TargetClientOptions = {}, dial: Dial = dialDirect): HttpClient {
+  return new TargetClient({ ...DEFAULTS, ...options }, dial);
+}
+
+class TargetClient implements HttpClient, ExchangeEnd {
+  readonly #options: Required<TargetClientOptions>;
+  readonly #dial: Dial;
+  readonly #targets = new RequestTargets();
+  readonly #pool: ConnectionPool;
+  readonly #draining = new Set<Connection>();
+
+  constructor(options: Required<TargetClientOptions>, dial: Dial) {
+    this.#options = options;
+    this.#dial = dial;
+    this.#pool = new ConnectionPool(options);
+  }
+
+  async request(request: HttpRequest): Promise<HttpResponse> {
+    const { signal } = request;
+    signal?.throwIfAborted();
+    const target = this.#targets.of(request.url);
+    const head = beginRequestHead(request, target, this.#options.userAgent);
+    for (;;) {
+      const idle = this.#pool.take(target.key);
+      if (idle !== undefined && performance.now() - idle.idleSinceMs > STALE_AFTER_MS) {
+        await eventLoopTurn();
+        if (idle.closed) continue;
+      }
+      const connection = idle ?? await this.#connect(target, signal);
+      try {
+        const response = await connection.exchange(request, head);
+        return this.#responseOf(response, request, connection);
+      } catch (error) {
+        const untouched = error instanceof NetError && !error.requestWritten;
+        if (idle === undefined || !untouched) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#pool.close();
+    for (const connection of this.#draining) connection.close();
+  }
+
+  over(connection: Connection, reusable: boolean): void {
+    if (!connection.finish()) return;
+    if (reusable) this.#pool.put(connection);
+    else connection.close();
+  }
+
+  beginDrain(connection: Connection): boolean {
+    if (this.#draining.size >= MAX_DRAINS) return false;
+    this.#draining.add(connection);
+    return true;
+  }
+
+  endDrain(connection: Connection): void {
+    this.#draining.delete(connection);
+  }
+
+  async #connect(target: RequestTarget, signal: AbortSignal | undefined): Promise<Connection> {
+    const { endpoint, key } = target;
+    const wire = await dialWithin(this.#options.connectTimeoutMs, endpoint, signal, this.#dial);
+    return new Connection(wire, { key, secure: endpoint.secure });
+  }
+
+  #responseOf(head: ResponseHead, request: HttpRequest, connection: Connection): HttpResponse {
+    connection.keepAliveMs = head.keepAliveMs;
+    const { status, headers } = head;
+    const framing = framingOf(head, request.method);
+    const reusable = head.keepAlive && !(framing instanceof CloseFraming);
+    if (framing.ended) {
+      this.over(connection, reusable);
+      return { status, headers, body: EMPTY_BODY };
+    }
+    const body = new ResponseBody(connection, framing, { reusable, end: this });
+    if (head.contentEncoding === "") return { status, headers, body };
+    const codings = codingsOf(head.contentEncoding);
+    if (codings === undefined) return { status, headers, body };
+    return { status, headers: headersOfDecoded(headers), body: new DecodedBody(body, codings) };
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * How the agent is doing: plain data that the agent thread sends and the main thread turns into readiness and the
+ * page. Every text in it is already short, free of secrets and of URLs beyond their origin.
+ */
+export interface AgentStatus {
+  /** False when the agent thread missed its heartbeats; only the main thread knows. */
+  readonly agentAlive: boolean;
+  /** A stop was requested. */
+  readonly draining: boolean;
+  readonly poll: PollStatus;
+  /** How long a poll may wait for work, in ms; twice that without a success is too long. */
+  readonly pollWaitMs: number;
+  /** Startup probe of the channel `main`. */
+  readonly probe: ProbeStatus;
+  /** In the order in which they are bound. */
+  readonly channels: readonly ChannelStatus[];
+}
+
+export interface PollStatus {
+  /** Ms since the last successful poll (200 or 204); undefined before the first. */
+  readonly lastSuccessAgoMs: number | undefined;
+  readonly consecutiveFailures: number;
+  /** What the last failed poll died of, e.g. `connection refused`; empty after a success. */
+  readonly lastErrorCategory: string;
+  /** Status of the last failed poll; 0 when it got none, or after a success. */
+  readonly lastStatus: number;
+  /** True while polling rests on purpose because the local queue is full (P-40): no success is then expected. */
+  readonly paused: boolean;
+}
+
+/**
+ * `ok` also when there is nothing to probe (R-7); `auth_required` is a 401 to `initialize`; `wait_failed` is an
+ * exhausted startup wait.
+ */
+export interface ProbeStatus {
+  readonly state: "pending" | "ok" | "auth_required" | "timed_out" | "wait_failed" | "failed";
+  /** The error's text (R-8); empty for `pending` and `ok`. */
+  readonly error: string;
+}
+
+export interface ChannelStatus {
+  readonly name: string;
+  readonly transport: "http-streamable" | "stdio" | "in-memory";
+  /** What it is bound to, for people: the origin of a URL, or a command. May be empty. */
+  readonly target: string;
+  readonly health: {
+    readonly state: "starting" | "ready" | "degraded" | "failed" | "stopped";
+    /** Empty when ready. */
+    readonly reason: string;
+  };
+}
+
+/** A status as it stands `elapsedMs` after the agent sent it: what was measured then has become older. */
+export function agedStatus(status: AgentStatus, elapsedMs: number): AgentStatus {
+  const { lastSuccessAgoMs } = status.poll;
+  if (lastSuccessAgoMs === undefined) return status;
+  return { ...status, poll: { ...status.poll, lastSuccessAgoMs: lastSuccessAgoMs + elapsedMs } };
+}

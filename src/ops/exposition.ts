@@ -1,0 +1,101 @@
+import { createMetricStore } from "./metric_store.ts";
+import type { Log, MetricLabels, MetricSnapshot } from "./observe.ts";
+import type { Redactor } from "./redactor.ts";
+import { EMPTY_SNAPSHOT, lastingPart, sumSnapshots } from "./snapshot_sum.ts";
+
+const REFRESH_LIMIT_MS = 250;
+
+/** Settings of {@link createExposition}. */
+export interface ExpositionOptions {
+  /** Labels of `tunnel_client_info`. */
+  readonly info: MetricLabels;
+  /** The metrics that the main thread counts itself. */
+  readonly own: ReturnType<typeof createMetricStore>;
+  /** True when `/readyz` would answer 200 (R-10). */
+  readonly isReady: () => boolean;
+  /** Makes the agent send a snapshot; settles after {@link Exposition.update} has taken it. Waited for at most 250 ms. */
+  readonly refresh: () => Promise<void>;
+  readonly redactor: Redactor;
+  readonly log: Log;
+}
+
+/** Everything that was counted, by all threads and by every agent since the start. */
+export interface Exposition {
+  /** Takes the newest snapshot of the running agent. */
+  update(snapshot: MetricSnapshot): void;
+  /** The agent was replaced: its counts stay, its gauges go, and `agent_restarts_total` rises. */
+  agentReplaced(): void;
+  /** Asks the agent for a snapshot; resolves when it came, or after 250 ms without it. Never rejects. */
+  refresh(): Promise<void>;
+  /** A counter by the values of one of its labels, as of the last refresh. */
+  counts(name: string, label: string): Record<string, number>;
+  /** A counter over all its label sets, as of the last refresh. */
+  total(name: string): number;
+  /** Prometheus text 0.0.4 (M-1), after a {@link Exposition.refresh}. */
+  text(): Promise<string>;
+}
+
+/** Content type of {@link Exposition.text}. */
+export const EXPOSITION_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Makes the exposition of one process. prom-client is loaded at the first scrape, not before. */
+export function createExposition(options: ExpositionOptions): Exposition {
+  const { own, redactor, log } = options;
+  let before = EMPTY_SNAPSHOT;
+  let agent = EMPTY_SNAPSHOT;
+  let running: Promise<void> | undefined;
+  let scrape: (() => Promise<string>) | undefined;
+
+  own.gauge("liveness", () => 1);
+  own.gauge("readiness", () => options.isReady() ? 1 : 0);
+
+  const everything = () => sumSnapshots(before, agent, own.snapshot());
+
+  async function ask(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, REFRESH_LIMIT_MS);
+    });
+    try {
+      await Promise.race([options.refresh(), limit]);
+    } catch (error) {
+      // Whatever keeps the agent from answering, a scrape shows what is known.
+      log.debug("agent sent no metrics", { error: String(error) });
+    } finally {
+      clearTimeout(timer);
+      running = undefined;
+    }
+  }
+
+  const refresh = () => running ??= ask();
+
+  return {
+    update(snapshot) {
+      agent = snapshot;
+    },
+    agentReplaced() {
+      before = sumSnapshots(before, lastingPart(agent));
+      agent = EMPTY_SNAPSHOT;
+      own.count("agent_restarts_total");
+    },
+    refresh,
+    counts(name, label) {
+      const counts: Record<string, number> = {};
+      for (const { labels, name: seriesName, value } of everything().counters) {
+        const key = labels[label];
+        if (seriesName === name && key !== undefined) counts[key] = (counts[key] ?? 0) + value;
+      }
+      return counts;
+    },
+    total: (name) =>
+      everything().counters.reduce((sum, series) => series.name === name ? sum + series.value : sum, 0),
+    async text() {
+      await refresh();
+      if (scrape === undefined) {
+        const { createScrape } = await import("./prometheus.ts");
+        scrape ??= createScrape({ info: options.info, read: everything, redactor });
+      }
+      return await scrape();
+    },
+  };
+}

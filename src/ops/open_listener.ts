@@ -1,0 +1,169 @@
+import { InvalidValueError, type ListenAddress, parseListenAddress } from "../config/mod.ts";
+import { removeIfPresent } from "./atomic_file.ts";
+import { formatAddress, formatHealthUrl, formatUnixHealthUrl } from "./health_url.ts";
+import { isLoopbackIp } from "./loopback_guard.ts";
+import type { Log } from "./observe.ts";
+import { createOperatorApp, type OperatorProviders } from "./operator_app.ts";
+import type { OperatorListener, OperatorListenerOptions } from "./operator_listener.ts";
+import { writePidFile } from "./pid_file.ts";
+import { type RunningServer, serve } from "./running_server.ts";
+import { StartError } from "./start_error.ts";
+import { clearSocketPath } from "./unix_socket.ts";
+import { writeUrlFile } from "./url_file.ts";
+
+const STOP_GRACE_MS = 2000;
+
+interface Opened {
+  readonly server: RunningServer;
+  readonly url: string;
+  readonly addr: string;
+}
+
+type Step = () => Promise<void>;
+const nothing: Step = () => Promise.resolve();
+
+/** Does what `startOperatorListener` says, in a file of its own: Hono and the page load with it. */
+export async function openListener(
+  options: OperatorListenerOptions,
+  providers: OperatorProviders,
+  log: Log,
+): Promise<OperatorListener> {
+  const { unixSocket, urlFile, pidFile } = options;
+  const releasePid = pidFile === "" ? nothing : await writePidFile(pidFile, log);
+  const removeSocket = unixSocket === "" ? nothing : () => removeIfPresent(unixSocket);
+  let opened: Opened | undefined;
+  try {
+    opened = unixSocket === ""
+      ? openTcp(options.listenAddr, providers, log)
+      : await openSocket(unixSocket, providers, log);
+    const { server, url, addr } = opened;
+    const removeUrlFile = urlFile === "" ? nothing : await writeUrlFile(urlFile, url, log);
+    log.info("health server listening", { component: "health", addr });
+    if (unixSocket === "") announce(url, addr, log);
+    let stopping: Promise<void> | undefined;
+    return {
+      url,
+      addr,
+      stop: (graceMs = STOP_GRACE_MS) =>
+        stopping ??= stop([() => server.close(graceMs), removeUrlFile, removeSocket, releasePid]),
+    };
+  } catch (error) {
+    const { server } = opened ?? {};
+    const failures = await tryAll([...(server ? [() => server.close(0), removeSocket] : []), releasePid]);
+    for (const failure of failures) {
+      log.warn("could not clean up after a failed start", { component: "health", error: String(failure) });
+    }
+    throw error;
+  }
+}
+
+function openTcp(listenAddr: string, providers: OperatorProviders, log: Log): Opened {
+  const configured = parseAddress(listenAddr);
+  // The listener's address is known only once it is bound, and then before the first request is handled.
+  const place = { listenAddr, configuredHost: configured.hostname };
+  const app = createOperatorApp(place, providers, log);
+  const fetch = (request: Request, peer: Deno.Addr) => app.fetch(request, { peer });
+  const server = bind(listenAddr, configured, fetch);
+  const bound = server.addr;
+  if (bound.transport !== "tcp") {
+    throw new StartError(`health.listen-addr ${listenAddr} did not bind a TCP port`);
+  }
+  place.listenAddr = formatAddress(bound);
+  return { server, url: formatHealthUrl(configured, bound), addr: place.listenAddr };
+}
+
+function parseAddress(listenAddr: string): ListenAddress {
+  try {
+    return parseListenAddress(listenAddr);
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) throw error;
+    throw new StartError(`health.listen-addr ${JSON.stringify(listenAddr)}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function bind(
+  listenAddr: string,
+  configured: ListenAddress,
+  fetch: Parameters<typeof serve>[1],
+): RunningServer {
+  const { hostname, port } = configured;
+  // An empty host means all interfaces of both families; a machine without IPv6 refuses the first.
+  const candidates = hostname === "" ? ["::", "0.0.0.0"] : [hostname];
+  let failure: unknown;
+  for (const candidate of candidates) {
+    try {
+      return serve({ hostname: candidate, port }, fetch);
+    } catch (error) {
+      failure = error;
+      if (error instanceof Deno.errors.AddrInUse) break;
+    }
+  }
+  if (!(failure instanceof Error)) throw failure;
+  throw new StartError(`cannot listen on health.listen-addr ${listenAddr}: ${bindFailure(failure)}`, {
+    cause: failure,
+  });
+}
+
+function bindFailure(error: Error): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "address already in use; stop the program that has it, or choose another one, e.g. 127.0.0.1:0";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return "cannot assign requested address; it is not an address of this machine";
+  }
+  return error.message;
+}
+
+async function openSocket(path: string, providers: OperatorProviders, log: Log): Promise<Opened> {
+  await clearSocketPath(path, "health.unix-socket");
+  const app = createOperatorApp({ listenAddr: path, configuredHost: "" }, providers, log);
+  try {
+    const server = serve({ path }, (request, peer) => app.fetch(request, { peer }));
+    return { server, url: formatUnixHealthUrl(path), addr: path };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new StartError(`cannot listen on health.unix-socket ${JSON.stringify(path)}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Tells where the page is (SS-1), and who else can see what has no guard. */
+function announce(url: string, addr: string, log: Log): void {
+  const component = "health";
+  log.info(`🌐 WEB UI: ${url}/ui`, {
+    component,
+    ui_url: `${url}/ui`,
+    health_url: `${url}/healthz`,
+    metrics_url: `${url}/metrics`,
+  });
+  const ip = addr.slice(0, addr.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  if (!isLoopbackIp(ip)) {
+    log.info("health, readiness and metrics can be read from other machines; the page cannot", {
+      component,
+      addr,
+    });
+  }
+}
+
+async function stop(steps: readonly Step[]): Promise<void> {
+  const failures = await tryAll(steps);
+  if (failures.length === 0) return;
+  const reasons = failures.map((failure) => failure instanceof Error ? failure.message : String(failure));
+  throw new AggregateError(failures, `operator listener did not stop cleanly: ${reasons.join("; ")}`);
+}
+
+/** Runs every step whatever the others did. */
+async function tryAll(steps: readonly Step[]): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  return failures;
+}

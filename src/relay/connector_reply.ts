@@ -1,0 +1,114 @@
+import type { AgentResponse } from "./agent_response.ts";
+import { connectorHeaders, contentTypeOf } from "./connector_headers.ts";
+import { EventStream, eventText } from "./event_stream.ts";
+import type { CallFailure, CallReply } from "./pending_call.ts";
+import type { RelayCore } from "./relay_core.ts";
+import { RelayError } from "./relay_error.ts";
+import { connectorStatus, forbidsBody } from "./reply_status.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+const EVENT_STREAM = "text/event-stream";
+/** Answers without payload, whatever the agent put there (P-175). */
+const BODILESS = new Set(["notify_ack", "session_termination_response"]);
+
+export interface ConnectorReplyParts {
+  readonly core: RelayCore;
+  readonly tunnel: Tunnel;
+  readonly requestId: string;
+  /** Whether the connector takes server-sent events (P-173). */
+  readonly acceptsEvents: boolean;
+  /** Where protected-resource metadata of this tunnel is found (P-176). */
+  readonly metadataUrl: () => string;
+  /** The connector stopped reading its stream. */
+  readonly onGone: () => void;
+}
+
+/** The reply to one connector request: a single answer, or a stream once a notification came first (P-173). */
+export class ConnectorReply implements CallReply {
+  readonly response: Promise<Response>;
+  readonly #parts: ConnectorReplyParts;
+  readonly #settle: (response: Response) => void;
+  #stream: EventStream | undefined;
+
+  constructor(parts: ConnectorReplyParts) {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#settle = resolve;
+    this.#parts = parts;
+  }
+
+  notify(response: AgentResponse): Promise<void> | undefined {
+    const { acceptsEvents, tunnel } = this.#parts;
+    if (!acceptsEvents || response.json === undefined) {
+      tunnel.counters.notificationsSkipped++;
+      return undefined;
+    }
+    if (this.#stream === undefined) this.#openStream(response);
+    return this.#stream?.write(response.json);
+  }
+
+  finish(response: AgentResponse): void {
+    const json = BODILESS.has(response.type) ? undefined : response.json;
+    if (this.#stream !== undefined) return this.#stream.finish(json);
+    const headers = connectorHeaders(response, this.#parts.metadataUrl);
+    if (this.#parts.acceptsEvents && json !== undefined && contentTypeOf(headers).startsWith(EVENT_STREAM)) {
+      return this.#settle(new Response(eventText(json), { headers: this.#streamHeaders(headers) }));
+    }
+    const status = connectorStatus(response.code);
+    const body = json === undefined || forbidsBody(status) ? null : json;
+    if (body !== null && contentTypeOf(headers) === "") headers.push(["content-type", "application/json"]);
+    headers.push(["x-request-id", this.#parts.requestId]);
+    this.#settle(new Response(body, { status, headers }));
+  }
+
+  fail(failure: CallFailure, delivered: boolean): void {
+    if (this.#stream !== undefined) return this.#stream.cut();
+    const { core, requestId } = this.#parts;
+    this.#settle(core.replies.error(failureError(failure, delivered, core), requestId));
+  }
+
+  drop(): void {
+    this.#stream?.drop();
+    const { core, requestId } = this.#parts;
+    // Nobody reads it, but the server's handler must come to its end.
+    this.#settle(
+      core.replies.error(new RelayError("pending_request_not_found", "The connector hung up."), requestId),
+    );
+  }
+
+  #openStream(first: AgentResponse): void {
+    const { core, tunnel, onGone, metadataUrl } = this.#parts;
+    this.#stream = new EventStream({
+      bufferBytes: core.settings.streamBufferBytes,
+      holdMs: core.settings.notificationHoldMs,
+      onEvent: (written) => {
+        if (written) tunnel.counters.notificationsSent++;
+        else tunnel.counters.notificationsDropped++;
+      },
+      onGone,
+    });
+    const headers = this.#streamHeaders(connectorHeaders(first, metadataUrl));
+    this.#settle(new Response(this.#stream.body, { headers }));
+  }
+
+  /** Headers of the first event, with the relay's word on type and caching (P-174). */
+  #streamHeaders(headers: readonly [string, string][]): [string, string][] {
+    const kept = headers.filter(([name]) => !/^(?:content-type|cache-control)$/i.test(name));
+    kept.push(
+      ["content-type", EVENT_STREAM],
+      ["cache-control", "no-cache"],
+      ["x-request-id", this.#parts.requestId],
+    );
+    return kept;
+  }
+}
+
+/** What a caller reads whose call ended without an answer. */
+export function failureError(failure: CallFailure, delivered: boolean, core: RelayCore): RelayError {
+  if (failure === "stopped") return new RelayError("relay_stopping", "The relay is stopping.");
+  const waited = `within ${core.settings.responseTimeoutMs} ms`;
+  const message = delivered
+    ? `The tunnel client took the request but did not answer ${waited}.`
+    : `No tunnel client took the request ${waited}.`;
+  return new RelayError("tunnel_response_timeout", message);
+}

@@ -1,0 +1,164 @@
+import { canonicalChannel, type CommandType, HEADER, MAIN_CHANNEL } from "../agent/wire.ts";
+import { bodyText } from "./body_text.ts";
+import { ConnectorReply } from "./connector_reply.ts";
+import { DiscoveryReply } from "./discovery_reply.ts";
+import { forwardedHeadersJson } from "./forwarded_headers.ts";
+import { shapeFault } from "./json_rpc_shape.ts";
+import { connectorAccess, connectorRefused } from "./keys.ts";
+import type { PendingCall } from "./pending_call.ts";
+import type { RelayCore } from "./relay_core.ts";
+import { RelayError } from "./relay_error.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+const SESSION_ID = HEADER.mcpSessionId.toLowerCase();
+/** Metadata is public, so anybody may ask for it; but not for more than this at a time. */
+const MAX_OPEN_DISCOVERIES = 8;
+
+/**
+ * Takes a connector's request and holds it until its answer (P-170 … P-178).
+ * @param channelSegment last path segment, undefined when there is none
+ * @throws {RelayError} for everything that does not become a command
+ */
+export async function ingress(
+  core: RelayCore,
+  tunnelId: string,
+  channelSegment: string | undefined,
+  request: Request,
+): Promise<Response> {
+  const tunnel = core.tunnels.get(tunnelId);
+  const channel = channelSegment === undefined ? MAIN_CHANNEL : canonicalChannel(channelSegment);
+  if (tunnel === undefined || channel === undefined) {
+    throw new RelayError("not_found", "This relay does not serve that tunnel, channel or path.");
+  }
+  const { headers } = request;
+  const access = connectorAccess(headers, tunnel);
+  if (access === "refused") throw connectorRefused();
+  const jsonrpc = request.method === "POST" ? await message(core, request) : undefined;
+  if (jsonrpc === undefined) checkTermination(request);
+  const headersJson = forwardedHeadersJson(headers, access === "keep-authorization");
+  return await hold(core, tunnel, jsonrpc === undefined ? "session_termination" : "jsonrpc", {
+    channel,
+    headersJson,
+    jsonrpc,
+    request,
+  });
+}
+
+/**
+ * Fetches the target's protected-resource metadata through the tunnel (P-180).
+ * @throws {RelayError} 404 for another tunnel, 429 when too many callers ask, 503 without agent
+ */
+export async function discover(core: RelayCore, tunnelId: string, request: Request): Promise<Response> {
+  const tunnel = core.tunnels.get(tunnelId);
+  if (tunnel === undefined) {
+    throw new RelayError("not_found", "This relay does not serve that tunnel or path.");
+  }
+  if (tunnel.openDiscoveries >= MAX_OPEN_DISCOVERIES) {
+    throw new RelayError("rate_limit_exceeded", "Too many metadata requests are open for this tunnel.", {
+      headers: { "retry-after": "1" },
+    });
+  }
+  const requestId = core.ids.next("cmd");
+  const base = publicBase(core, request);
+  const resource = `${base}/v1/mcp/${tunnelId}`;
+  const reply = new DiscoveryReply(requestId, resource, () => metadataUrl(base, tunnelId), core);
+  const call = core.open({
+    tunnel,
+    commandType: "oauth_discovery",
+    channel: MAIN_CHANNEL,
+    // The caller's credentials are not for the metadata request (P-110, P-180).
+    headersJson: "{}",
+    jsonrpc: undefined,
+    requestId,
+    reply,
+  });
+  tunnel.openDiscoveries++;
+  withdrawOnHangUp(core, call, request);
+  try {
+    return await reply.response;
+  } finally {
+    tunnel.openDiscoveries--;
+  }
+}
+
+interface Held {
+  readonly channel: string;
+  readonly headersJson: string;
+  readonly jsonrpc: string | undefined;
+  readonly request: Request;
+}
+
+/** Opens the call and gives the promise of its reply. */
+function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: Held): Promise<Response> {
+  const { request, channel, headersJson, jsonrpc } = held;
+  const requestId = core.ids.next("cmd");
+  const reply: ConnectorReply = new ConnectorReply({
+    core,
+    tunnel,
+    requestId,
+    acceptsEvents: acceptsEventStream(request.headers.get("accept")),
+    metadataUrl: () => metadataUrl(publicBase(core, request), tunnel.id),
+    onGone: () => core.hungUp(call),
+  });
+  const call: PendingCall = core.open({
+    tunnel,
+    commandType,
+    channel,
+    headersJson,
+    jsonrpc,
+    requestId,
+    reply,
+  });
+  withdrawOnHangUp(core, call, request);
+  return reply.response;
+}
+
+function withdrawOnHangUp(core: RelayCore, call: PendingCall, { signal }: Request): void {
+  if (signal.aborted) core.hungUp(call);
+  else signal.addEventListener("abort", () => core.hungUp(call));
+}
+
+/** The body of a POST, looked at but not changed (P-170). */
+async function message(core: RelayCore, request: Request): Promise<string> {
+  const text = await bodyText(request, core.settings.maxRequestBytes);
+  const fault = shapeFault(parsed(text));
+  if (fault !== undefined) throw new RelayError("invalid_json_payload", fault);
+  return text;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const message = text.trim() === "" ? "The body is empty." : "The body is not JSON.";
+    throw new RelayError("invalid_json_payload", message);
+  }
+}
+
+function checkTermination({ headers }: Request): void {
+  if ((headers.get(SESSION_ID) ?? "") !== "") return;
+  throw new RelayError(
+    "missing_mcp_session_id",
+    `Ending a session needs its ${HEADER.mcpSessionId} header.`,
+    {
+      param: HEADER.mcpSessionId,
+    },
+  );
+}
+
+/** True when one of the media ranges is that of server-sent events; parameters do not count (P-173). */
+export function acceptsEventStream(accept: string | null): boolean {
+  if (accept === null) return false;
+  return accept.split(",").some((range) =>
+    range.split(";", 1)[0]?.trim().toLowerCase() === "text/event-stream"
+  );
+}
+
+function publicBase(core: RelayCore, request: Request): string {
+  return core.settings.publicBaseUrl ?? `http://${request.headers.get("host") ?? "localhost"}`;
+}
+
+function metadataUrl(base: string, tunnelId: string): string {
+  return `${base}/.well-known/oauth-protected-resource/v1/mcp/${tunnelId}`;
+}

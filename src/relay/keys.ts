@@ -1,0 +1,100 @@
+import { HEADER } from "../agent/wire.ts";
+import { RelayError } from "./relay_error.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+/** Header in which a connector shows the relay's own key, so that `Authorization` stays free for the target. */
+export const CONNECTOR_KEY_HEADER = "X-Tunnel-Connector-Key";
+
+const CONNECTOR_KEY = CONNECTOR_KEY_HEADER.toLowerCase();
+const TUNNEL_ID = /^tunnel_[a-z0-9]{32}$/;
+/** RFC 9110 §11.6.1: a 401 names the scheme. */
+const CHALLENGE = { "www-authenticate": "Bearer" };
+
+/** Compares without telling by its duration where two texts differ; only the length of the expected one shows. */
+export function equalsInConstantTime(presented: string, expected: string): boolean {
+  let difference = presented.length ^ expected.length;
+  for (let at = 0; at < expected.length; at++) {
+    difference |= presented.charCodeAt(at % (presented.length || 1)) ^ expected.charCodeAt(at);
+  }
+  return difference === 0;
+}
+
+/** True when one of the expected texts was presented; always looks at all of them. */
+export function matchesAny(presented: string | null, expected: readonly string[]): boolean {
+  if (presented === null) return false;
+  let found = false;
+  for (const one of expected) found = equalsInConstantTime(presented, one) || found;
+  return found;
+}
+
+/**
+ * Which tunnel an agent's request is for (P-158: the key is looked at before path and method).
+ * @param forbiddenStatus status for a key that belongs to another tunnel: 403 for metadata, 401 elsewhere
+ * @throws {RelayError} 401 for an unknown key, 401/403 for another tunnel's, 400/404 for an id that is not served
+ */
+export function authenticateAgent(
+  headers: Headers,
+  tunnelId: string,
+  tunnels: ReadonlyMap<string, Tunnel>,
+  forbiddenStatus: 401 | 403 = 401,
+): Tunnel {
+  const presented = headers.get("authorization");
+  const tunnel = tunnels.get(tunnelId);
+  if (tunnel !== undefined && matchesAny(presented, tunnel.agentCredentials)) return tunnel;
+  if (!isAgentOfAny(presented, tunnels)) {
+    throw new RelayError("invalid_api_key", "The API key is missing or unknown to this relay.", {
+      headers: CHALLENGE,
+    });
+  }
+  if (tunnel !== undefined) {
+    throw new RelayError("tunnel_use_forbidden", "This API key may not use this tunnel.", {
+      status: forbiddenStatus,
+    });
+  }
+  if (tunnelId !== "" && !TUNNEL_ID.test(tunnelId)) {
+    throw new RelayError(
+      "invalid_tunnel_id_format",
+      "A tunnel id is tunnel_ and 32 lower-case letters or digits.",
+    );
+  }
+  throw new RelayError("not_found", "This relay does not serve that tunnel or path.");
+}
+
+/** True when the presented `Authorization` value is that of an agent of some tunnel. */
+export function isAgentOfAny(presented: string | null, tunnels: ReadonlyMap<string, Tunnel>): boolean {
+  let known = false;
+  for (const tunnel of tunnels.values()) known = matchesAny(presented, tunnel.agentCredentials) || known;
+  return known;
+}
+
+/** How a connector showed the relay's own key. */
+export type ConnectorAccess =
+  /** No key is wanted, or it came in its own header: `Authorization` belongs to the target. */
+  | "forward-authorization"
+  /** The key came in `Authorization`, which therefore stays here. */
+  | "keep-authorization"
+  | "refused";
+
+/** Looks for the connector key of a tunnel in the two places where it may stand. */
+export function connectorAccess(headers: Headers, tunnel: Tunnel): ConnectorAccess {
+  if (tunnel.connectorKeys.length === 0) return "forward-authorization";
+  const own = headers.get(CONNECTOR_KEY);
+  if (own !== null) return matchesAny(own, tunnel.connectorKeys) ? "forward-authorization" : "refused";
+  const bearer = matchesAny(headers.get("authorization"), tunnel.connectorCredentials);
+  return bearer ? "keep-authorization" : "refused";
+}
+
+/** The reply to a connector without a valid key. */
+export function connectorRefused(): RelayError {
+  return new RelayError(
+    "invalid_connector_key",
+    `This relay wants a connector key in ${CONNECTOR_KEY_HEADER} or as bearer token.`,
+    { headers: CHALLENGE, param: CONNECTOR_KEY_HEADER },
+  );
+}
+
+/** The instance id of the calling agent, or undefined; longer ones than any real one are ignored. */
+export function instanceOf(headers: Headers): string | undefined {
+  const value = headers.get(HEADER.instanceId);
+  return value === null || value === "" || value.length > 128 ? undefined : value;
+}

@@ -1,0 +1,220 @@
+import { CommandQueue } from "./command_queue.ts";
+import type { RelaySettings, TunnelOptions } from "./options.ts";
+import type { CallOwner, PendingCall } from "./pending_call.ts";
+import { PollWaiter, type WakeReason } from "./poll_waiter.ts";
+import { type Counters, newCounters, type RelayCounts } from "./relay_counts.ts";
+import { RelayError } from "./relay_error.ts";
+import { ReleaseMemory } from "./release_memory.ts";
+
+/** A poll reply is not filled beyond this; agents may bound what they read (P-33). In characters. */
+const MAX_REPLY_SIZE = 16 * 1024 * 1024;
+
+/** One tunnel: its queue, the polls that wait on it, and what is known of its agents. */
+export class Tunnel implements CallOwner {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly connectorKeys: readonly string[];
+  /** Exact `Authorization` values of agents (P-158). */
+  readonly agentCredentials: readonly string[];
+  /** `Authorization` values that hold a connector key. */
+  readonly connectorCredentials: readonly string[];
+  readonly counters: Counters = newCounters();
+  readonly #settings: RelaySettings;
+  readonly #queue = new CommandQueue<PendingCall>();
+  readonly #waiters = new Set<PollWaiter>();
+  readonly #releases = new ReleaseMemory();
+  /** Callers that wait for metadata now. */
+  openDiscoveries = 0;
+  #openPolls = 0;
+  #inFlight = 0;
+  #lastSeenAt: number | undefined;
+  /** Unix time in ms of the last poll, for people; 0 before the first. */
+  lastPollTimeMs = 0;
+  #firstPoll = Promise.withResolvers<void>();
+
+  constructor(options: TunnelOptions, settings: RelaySettings) {
+    this.id = options.id;
+    this.name = options.name ?? options.id;
+    this.description = options.description ?? "";
+    this.connectorKeys = options.connectorKeys ?? [];
+    this.agentCredentials = options.apiKeys.map((key) => `Bearer ${key}`);
+    this.connectorCredentials = this.connectorKeys.map((key) => `Bearer ${key}`);
+    this.#settings = settings;
+    // Nobody has to wait for it.
+    this.#firstPoll.promise.catch(() => {});
+  }
+
+  /** Resolves at the first poll (P-164). @throws {Error} when the relay stops before */
+  get firstPollSeen(): Promise<void> {
+    return this.#firstPoll.promise;
+  }
+
+  get counts(): RelayCounts {
+    return {
+      ...this.counters,
+      queued: this.#queue.length,
+      inFlight: this.#inFlight,
+      openPolls: this.#openPolls,
+    };
+  }
+
+  /** Size of what waits, in characters of JSON. */
+  get queuedSize(): number {
+    return this.#queue.size;
+  }
+
+  /** An agent of this tunnel has just said something (P-164). */
+  seen(): void {
+    this.#lastSeenAt = performance.now();
+  }
+
+  /**
+   * Refuses what could only run into its timeout, or would grow the relay without bound (P-179).
+   * @throws {RelayError} 503 with the reason
+   */
+  checkCapacity(): void {
+    const refusal = this.#refusal();
+    if (refusal === undefined) return;
+    this.counters.refused++;
+    throw refusal;
+  }
+
+  #refusal(): RelayError | undefined {
+    if (this.#lastSeenAt === undefined) {
+      return new RelayError("tunnel_client_not_seen", "No tunnel client has polled this tunnel yet.", LATER);
+    }
+    if (!this.#isConnected(this.#lastSeenAt)) {
+      const seconds = Math.round((performance.now() - this.#lastSeenAt) / 1000);
+      const message = `No tunnel client is connected; the last one was seen ${seconds} s ago.`;
+      return new RelayError("tunnel_client_not_connected", message, LATER);
+    }
+    const { maxQueuedCommands, maxQueuedSize, maxPendingCommands } = this.#settings;
+    const full = this.#queue.length >= maxQueuedCommands || this.#queue.size >= maxQueuedSize ||
+      this.#queue.length + this.#inFlight >= maxPendingCommands;
+    return full
+      ? new RelayError("tunnel_queue_full", "Too many commands are pending for this tunnel.", SOON)
+      : undefined;
+  }
+
+  /** A client whose hands are full does not poll; what it still works on shows that it may come back. */
+  #isConnected(lastSeenAt: number): boolean {
+    return this.#openPolls > 0 || this.#inFlight > 0 ||
+      performance.now() - lastSeenAt <= this.#settings.lastSeenWindowMs;
+  }
+
+  /** Queues a call and wakes a poll for it. */
+  offer(call: PendingCall): void {
+    call.state = "queued";
+    this.#queue.insert(call);
+    this.#wakeFor(call);
+  }
+
+  /**
+   * Opens a poll: from now on, until it is closed, an agent counts as connected.
+   * @throws {RelayError} 429 when too many polls are open
+   */
+  openPoll(): void {
+    if (this.#openPolls >= this.#settings.maxOpenPolls) {
+      throw new RelayError("rate_limit_exceeded", "Too many polls are open for this tunnel.", SOON);
+    }
+    this.#openPolls++;
+    this.seen();
+    this.lastPollTimeMs = Date.now();
+    this.#firstPoll.resolve();
+  }
+
+  closePoll(): void {
+    this.#openPolls--;
+    this.seen();
+  }
+
+  hasWork(channels: ReadonlySet<string> | undefined): boolean {
+    return this.#queue.hasAny(channels);
+  }
+
+  /** Registers a poll that waits until it is woken or its time is over. */
+  wait(
+    channels: ReadonlySet<string> | undefined,
+    instanceId: string | undefined,
+    waitMs: number,
+  ): PollWaiter {
+    const waiter = new PollWaiter(channels, instanceId, waitMs, (late) => this.wake(late, "timeout"));
+    this.#waiters.add(waiter);
+    return waiter;
+  }
+
+  /** Ends one wait. */
+  wake(waiter: PollWaiter, reason: WakeReason): void {
+    this.#waiters.delete(waiter);
+    waiter.wake(reason);
+  }
+
+  /** Takes commands for a poll; they are the agent's from now on (P-162). */
+  take(limit: number, channels: ReadonlySet<string> | undefined): PendingCall[] {
+    const calls = this.#queue.take(limit, MAX_REPLY_SIZE, channels);
+    for (const call of calls) call.state = "delivered";
+    this.#inFlight += calls.length;
+    this.counters.delivered += calls.length;
+    return calls;
+  }
+
+  /** Puts back what an agent did not get; what has ended meanwhile stays ended. @returns how many came back */
+  putBack(calls: readonly PendingCall[]): number {
+    const open = calls.filter((call) => call.state === "delivered");
+    this.#inFlight -= open.length;
+    this.counters.requeued += open.length;
+    for (const call of open) this.offer(call);
+    return open.length;
+  }
+
+  /** Hands work that nobody has been woken for to polls that wait. */
+  wakeForWork(): void {
+    for (let call = this.#queue.head; call !== undefined && this.#waiters.size > 0; call = call.next) {
+      this.#wakeFor(call);
+    }
+  }
+
+  #wakeFor(call: PendingCall): void {
+    for (const waiter of this.#waiters) {
+      if (!waiter.wants(call.channel)) continue;
+      this.wake(waiter, "work");
+      return;
+    }
+  }
+
+  /** Forgets a call that has ended, wherever it was. @returns whether an agent had it */
+  close(call: PendingCall): boolean {
+    const delivered = call.state === "delivered";
+    if (delivered) this.#inFlight--;
+    else if (call.state === "queued") this.#queue.remove(call);
+    call.state = "done";
+    return delivered;
+  }
+
+  /** Ends the open polls of an instance with nothing (feature `poll-release`). */
+  release(instanceId: string): void {
+    let found = false;
+    for (const waiter of this.#waiters) {
+      if (waiter.instanceId !== instanceId) continue;
+      this.wake(waiter, "released");
+      found = true;
+    }
+    if (!found) this.#releases.remember(instanceId, performance.now());
+  }
+
+  /** True when a release of this instance has overtaken the poll that starts now. */
+  wasReleased(instanceId: string | undefined): boolean {
+    return instanceId !== undefined && this.#releases.take(instanceId, performance.now());
+  }
+
+  /** Ends every open poll. */
+  stop(): void {
+    for (const waiter of this.#waiters) this.wake(waiter, "stopped");
+    this.#firstPoll.reject(new Error(`the relay stopped before tunnel ${this.id} was polled`));
+  }
+}
+
+/** RFC 9110 §10.2.3, in seconds. */
+const SOON = { headers: { "retry-after": "1" } };
+const LATER = { headers: { "retry-after": "5" } };

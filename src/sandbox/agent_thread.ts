@@ -1,0 +1,286 @@
+/**
+ * Main's side of the agent thread: starts it inside its rights, hears its reports, notices when it hangs, replaces it,
+ * and keeps count across replacements.
+ */
+import type { AgentSummary } from "../agent/mod.ts";
+import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
+import { hostAgent } from "./agent_host.ts";
+import { Keeper } from "./keeper.ts";
+import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
+import { type PermissionSet, workerPermissions } from "./permissions.ts";
+
+/** How often the agent is asked for a sign of life, and how long it may stay silent. */
+const HEARTBEAT_MS = 2_000;
+const SILENCE_LIMIT_MS = 10_000;
+/** How long after its own limits an agent may take to say that it has stopped. */
+const STOP_MARGIN_MS = 10_000;
+
+export interface AgentThreadHooks {
+  readonly onRecords: (records: readonly LogRecord[]) => void;
+  readonly onEntries: (entries: readonly TimelineEntry[]) => void;
+  readonly onStatus: (status: AgentStatus) => void;
+  /** Current numbers of the running agent. */
+  readonly onMetrics: (snapshot: MetricSnapshot) => void;
+  /** The agent was replaced; `lost` commands had been received and were not answered. */
+  readonly onReplaced: (lost: number) => void;
+  /** The agent crashed and the program has to end. */
+  readonly onCrashed: (error: string) => void;
+}
+
+export interface AgentThreadOptions {
+  readonly start: AgentStart;
+  readonly permissions: PermissionSet;
+  /** `off` runs the agent in this thread, with this process's own rights. */
+  readonly sandbox: "strict" | "off";
+  readonly log: Log;
+  readonly hooks: AgentThreadHooks;
+  /** Overrides for tests, in ms. */
+  readonly heartbeatMs?: number;
+  readonly silenceLimitMs?: number;
+}
+
+type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
+
+export class AgentThread {
+  readonly #options: AgentThreadOptions;
+  #port: MessagePort;
+  #worker: Worker | undefined;
+  #keeper: Keeper | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #lastHeard = performance.now();
+  #lastSummary: AgentSummary = emptySummary();
+  #groups: readonly number[] = [];
+  #started = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<AgentSummary>();
+  readonly #asked = new Map<number, (snapshot: Snapshot) => void>();
+  #nextNumber = 1;
+  #ending = false;
+  #responsive = true;
+  /** What agents did that have been replaced; their unanswered commands count as undeliverable. */
+  #predecessors: AgentSummary = emptySummary();
+
+  /** Creates the thread; its modules load while the caller goes on. */
+  constructor(options: AgentThreadOptions) {
+    this.#options = options;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#listen();
+    if (options.sandbox === "off") {
+      hostAgent(port2);
+      return;
+    }
+    this.#worker = new Worker(new URL("./agent_worker.ts", import.meta.url), {
+      type: "module",
+      name: "agent",
+      deno: { permissions: workerPermissions(options.permissions) },
+    });
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#crashed(event.message);
+    });
+    this.#worker.postMessage({ port: port2 }, [port2]);
+  }
+
+  /** False while the agent does not answer. */
+  get responsive(): boolean {
+    return this.#responsive;
+  }
+
+  /**
+   * Starts the agent and resolves when its channels are up and it polls.
+   * @throws {Error} with the agent's own words when it could not start
+   */
+  async start(): Promise<void> {
+    this.#send({ type: "start", start: this.#options.start });
+    await this.#started.promise;
+    this.#lastHeard = performance.now();
+    const everyMs = this.#options.heartbeatMs ?? HEARTBEAT_MS;
+    this.#heartbeat = setInterval(() => this.#beat(), everyMs);
+  }
+
+  /**
+   * Gives up this thread's own rights to reach the network and to start programs; from then on only the agent has
+   * them, and the keeper thread can replace the agent.
+   */
+  async confineMain(): Promise<void> {
+    if (this.#options.sandbox === "off") return;
+    this.#keeper = new Keeper({
+      onAgentError: (error) => this.#crashed(error),
+      onKillFailed: (group, error) => this.#options.log.error("process group not ended", { group, error }),
+    });
+    await this.#keeper.ready();
+    for (const name of ["net", "run", "ffi"] as const) await Deno.permissions.revoke({ name });
+  }
+
+  /** Asks for current numbers. @returns undefined when the agent does not answer in time */
+  async ask(limitMs: number): Promise<Snapshot | undefined> {
+    const number = this.#nextNumber++;
+    const { promise, resolve } = Promise.withResolvers<Snapshot | undefined>();
+    this.#asked.set(number, resolve);
+    const timer = setTimeout(() => resolve(undefined), limitMs);
+    this.#send({ type: "ask", number });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#asked.delete(number);
+    }
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#send({ type: "log_level", level });
+  }
+
+  /**
+   * Stops without losing anything; see `Agent.drain`.
+   * @param limitMs what still runs after this long is answered with a failure
+   */
+  async drain(limitMs: number): Promise<AgentSummary> {
+    this.#ending = true;
+    this.#send({ type: "drain", limitMs });
+    return await this.#endWithin(limitMs + STOP_MARGIN_MS);
+  }
+
+  /** Stops at once. */
+  async stopNow(): Promise<AgentSummary> {
+    this.#ending = true;
+    this.#send({ type: "stop" });
+    return await this.#endWithin(STOP_MARGIN_MS);
+  }
+
+  /** An agent that does not come to its end is cut off, and what it had not ended counts as lost. */
+  async #endWithin(limitMs: number): Promise<AgentSummary> {
+    const timer = setTimeout(() => {
+      this.#options.log.error("agent did not come to its end; cutting it off", { limit_ms: limitMs });
+      this.#stopped.resolve(this.#lastKnown());
+    }, limitMs);
+    try {
+      return await this.#stopped.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the threads themselves, and any process group that is still there. */
+  async close(): Promise<void> {
+    this.#ending = true;
+    clearInterval(this.#heartbeat);
+    await this.#keeper?.killGroups(this.#groups);
+    this.#worker?.terminate();
+    this.#keeper?.terminateAgent();
+    this.#keeper?.close();
+    this.#port.close();
+  }
+
+  #send(message: ToAgent): void {
+    this.#port.postMessage(message);
+  }
+
+  #listen(): void {
+    this.#port.onmessage = (event: MessageEvent<FromAgent>) => this.#hear(event.data);
+  }
+
+  #hear(message: FromAgent): void {
+    const { hooks } = this.#options;
+    this.#lastHeard = performance.now();
+    if (!this.#responsive) this.#responsive = true;
+    if (message.type === "report") {
+      if (message.records.length > 0) hooks.onRecords(message.records);
+      if (message.entries.length > 0) hooks.onEntries(message.entries);
+      if (message.status) hooks.onStatus(message.status);
+    } else if (message.type === "snapshot") {
+      this.#lastSummary = message.summary;
+      hooks.onMetrics(message.metrics);
+      if (message.status) hooks.onStatus(message.status);
+      this.#asked.get(message.number)?.(message);
+    } else if (message.type === "process_groups") this.#groups = message.groups;
+    else if (message.type === "started") this.#started.resolve();
+    else if (message.type === "start_failed") this.#started.reject(new Error(message.error));
+    else {
+      this.#groups = [];
+      hooks.onMetrics(message.metrics);
+      this.#stopped.resolve(sum(this.#predecessors, message.summary));
+    }
+  }
+
+  #beat(): void {
+    const silentMs = performance.now() - this.#lastHeard;
+    if (silentMs >= (this.#options.silenceLimitMs ?? SILENCE_LIMIT_MS)) {
+      this.#responsive = false;
+      if (!this.#ending && this.#keeper) void this.#replace(silentMs);
+      else if (this.#ending) this.#stopped.resolve(this.#lastKnown());
+      return;
+    }
+    this.#send({ type: "ask", number: 0 });
+  }
+
+  async #replace(silentMs: number): Promise<void> {
+    const keeper = this.#keeper;
+    if (!keeper) return;
+    clearInterval(this.#heartbeat);
+    const lost = unended(this.#lastSummary);
+    this.#predecessors = this.#lastKnown();
+    this.#options.log.error("agent thread does not answer; replacing it", {
+      silent_ms: Math.round(silentMs),
+      commands_lost: lost,
+    });
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    keeper.terminateAgent();
+    await keeper.killGroups(this.#groups);
+    this.#groups = [];
+    this.#lastSummary = emptySummary();
+    this.#options.hooks.onReplaced(lost);
+    const { port1, port2 } = new MessageChannel();
+    this.#port.close();
+    this.#port = port1;
+    this.#listen();
+    this.#started = Promise.withResolvers<void>();
+    keeper.spawn(workerPermissions(this.#options.permissions), port2);
+    try {
+      await this.start();
+      this.#options.log.warn("agent thread replaced");
+    } catch (error) {
+      this.#crashed(error instanceof Error ? error.message : "agent thread could not be started again");
+    }
+  }
+
+  #crashed(error: string): void {
+    this.#responsive = false;
+    this.#started.reject(new Error(error));
+    this.#stopped.resolve(this.#lastKnown());
+    this.#options.hooks.onCrashed(error);
+  }
+
+  /** All numbers so far, where whatever has not ended counts as lost. */
+  #lastKnown(): AgentSummary {
+    const all = sum(this.#predecessors, this.#lastSummary);
+    const undeliverable = all.outcomes.undeliverable + unended(this.#lastSummary);
+    return { received: all.received, outcomes: { ...all.outcomes, undeliverable } };
+  }
+}
+
+function emptySummary(): AgentSummary {
+  return {
+    received: 0,
+    outcomes: { answered: 0, acknowledged: 0, failed_answered: 0, expired: 0, undeliverable: 0 },
+  };
+}
+
+/** Commands that were received and have not ended. */
+function unended(summary: AgentSummary): number {
+  return summary.received - Object.values(summary.outcomes).reduce((sum, count) => sum + count, 0);
+}
+
+function sum(a: AgentSummary, b: AgentSummary): AgentSummary {
+  return {
+    received: a.received + b.received,
+    outcomes: {
+      answered: a.outcomes.answered + b.outcomes.answered,
+      acknowledged: a.outcomes.acknowledged + b.outcomes.acknowledged,
+      failed_answered: a.outcomes.failed_answered + b.outcomes.failed_answered,
+      expired: a.outcomes.expired + b.outcomes.expired,
+      undeliverable: a.outcomes.undeliverable + b.outcomes.undeliverable,
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * Entry of the keeper thread. Main gives up its own right to use the network and to start programs; a Worker's rights
+ * cannot exceed its creator's, so without the keeper an agent that hangs could not be replaced. The keeper hears only
+ * main, does only these two things, and talks to nobody else.
+ */
+import type { FromKeeper, ToKeeper } from "./keeper.ts";
+import { workerScope } from "./worker_scope.ts";
+
+let agent: Worker | undefined;
+
+workerScope.onmessage = (event: MessageEvent<ToKeeper>) => {
+  const message = event.data;
+  if (message.type === "spawn") spawn(message.permissions, message.port);
+  else if (message.type === "terminate") agent?.terminate();
+  else killGroups(message.groups);
+};
+tell({ type: "ready" });
+
+function spawn(permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
+  agent = new Worker(new URL("./agent_worker.ts", import.meta.url), {
+    type: "module",
+    name: "agent",
+    deno: { permissions },
+  });
+  agent.addEventListener("error", (event) => {
+    event.preventDefault();
+    tell({ type: "agent_error", error: event.message });
+  });
+  agent.postMessage({ port }, [port]);
+}
+
+function killGroups(groups: readonly number[]): void {
+  for (const group of groups) {
+    try {
+      Deno.kill(-group, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        tell({ type: "kill_failed", group, error: String(error) });
+      }
+    }
+  }
+  tell({ type: "groups_killed" });
+}
+
+function tell(message: FromKeeper): void {
+  workerScope.postMessage(message);
+}

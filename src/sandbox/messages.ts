@@ -1,0 +1,46 @@
+/** What main thread and agent thread say to each other; plain data only. */
+import type { AgentSummary } from "../agent/mod.ts";
+import type { RunConfig } from "../config/mod.ts";
+import type { AgentStatus, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
+
+/** Everything the agent needs to start; it can read nothing by itself. */
+export interface AgentStart {
+  readonly config: RunConfig;
+  readonly instanceId: string;
+  /** Absolute path of each stdio binding's executable, by channel. */
+  readonly executables: Readonly<Record<string, string>>;
+  /** Environment of stdio children. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Program that signals process groups, if the machine has one. */
+  readonly killProgram: string | undefined;
+}
+
+export type ToAgent =
+  | { readonly type: "start"; readonly start: AgentStart }
+  /** Answered by `snapshot` with the same number. */
+  | { readonly type: "ask"; readonly number: number }
+  | { readonly type: "log_level"; readonly level: LogLevel }
+  | { readonly type: "drain"; readonly limitMs: number }
+  | { readonly type: "stop" };
+
+export type FromAgent =
+  /** The channels are up and polling begins. */
+  | { readonly type: "started" }
+  | { readonly type: "start_failed"; readonly error: string }
+  /** What happened since the last report; never one message per command. */
+  | {
+    readonly type: "report";
+    readonly records: readonly LogRecord[];
+    readonly entries: readonly TimelineEntry[];
+    readonly status: AgentStatus | undefined;
+  }
+  | {
+    readonly type: "snapshot";
+    readonly number: number;
+    readonly status: AgentStatus | undefined;
+    readonly metrics: MetricSnapshot;
+    readonly summary: AgentSummary;
+  }
+  /** Process groups of stdio children that live now, so that main can end them if this thread cannot. */
+  | { readonly type: "process_groups"; readonly groups: readonly number[] }
+  | { readonly type: "stopped"; readonly summary: AgentSummary; readonly metrics: MetricSnapshot };

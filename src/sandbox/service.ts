@@ -1,0 +1,296 @@
+/**
+ * One running agent with everything an operator sees of it: log, listener, metrics and files on this thread, the agent
+ * in its own, inside rights derived from its configuration.
+ */
+import type { AgentSummary } from "../agent/mod.ts";
+import { resolveExecutable } from "../channels/mod.ts";
+import { type RunConfig, secretValuesOf } from "../config/mod.ts";
+import { originOf } from "../net/mod.ts";
+import {
+  agedStatus,
+  type AgentStatus,
+  type ByteStream,
+  createExposition,
+  createLogSink,
+  createMetricStore,
+  createRedactor,
+  createTimelineRing,
+  evaluateReadiness,
+  type Log,
+  type OperatorListener,
+  startOperatorListener,
+} from "../ops/mod.ts";
+import { VERSION } from "../version.ts";
+import { AgentThread } from "./agent_thread.ts";
+import { childEnvironment } from "./child_environment.ts";
+import type { AgentStart } from "./messages.ts";
+import { derivePermissions, type PermissionSet } from "./permissions.ts";
+
+/** How long a question of the listener may wait for the agent. */
+const ASK_LIMIT_MS = 250;
+const TIMELINE_ENTRIES = 500;
+
+export interface ServiceOptions {
+  readonly config: RunConfig;
+  /** The process's environment as it was at start. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Variables that secrets were read from; they are taken out of the process. */
+  readonly secretNames: readonly string[];
+  /** Whether this thread gives up its own rights once everything runs; not where a relay lives in the same process. */
+  readonly confineMain: boolean;
+  readonly streams: { readonly stdout: ByteStream; readonly stderr: ByteStream };
+}
+
+/** How a service ended. */
+export interface ServiceEnd {
+  readonly summary: AgentSummary;
+  /** What could not be cleaned up; empty when everything was. */
+  readonly error: string;
+}
+
+/** A running service. */
+export interface Service {
+  readonly log: Log;
+  /** Base URL of the listener, empty when there is none. */
+  readonly healthUrl: string;
+  readonly permissions: PermissionSet;
+  /** Newest word of the agent, asked for now; undefined before its first. */
+  status(): Promise<AgentStatus | undefined>;
+  /** Settles when the service has ended by itself, because the agent crashed. */
+  readonly crashed: Promise<string>;
+  /** Ends it without losing anything, within the configured drain limit. */
+  drain(): Promise<ServiceEnd>;
+  /** Ends it at once. */
+  stopNow(): Promise<ServiceEnd>;
+}
+
+/**
+ * Starts a service: binds the listener first, so that a port that is taken is found before any command is polled, then
+ * the agent.
+ * @throws {Error} naming what could not be brought up; everything that was is taken down again
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, environment } = options;
+  const programs = await findPrograms(config, environment);
+  const instanceId = newInstanceId();
+  const service = new RunningService(options, programs, instanceId);
+  try {
+    await service.start();
+  } catch (error) {
+    await service.abandon();
+    throw error;
+  }
+  return service;
+}
+
+/** Absolute paths of what the agent has to start. */
+interface Programs {
+  readonly executables: Readonly<Record<string, string>>;
+  readonly killProgram: string | undefined;
+}
+
+async function findPrograms(
+  config: RunConfig,
+  environment: Readonly<Record<string, string>>,
+): Promise<Programs> {
+  const executables: Record<string, string> = {};
+  const path = environment.PATH ?? "";
+  for (const binding of config.mcp.bindings) {
+    if (binding.transport !== "stdio") continue;
+    const [word = ""] = binding.argv;
+    executables[binding.channel] = await resolveExecutable(word, path, Deno.cwd());
+  }
+  if (Object.keys(executables).length === 0) return { executables, killProgram: undefined };
+  return { executables, killProgram: await findKillProgram(path) };
+}
+
+async function findKillProgram(path: string): Promise<string | undefined> {
+  const word = Deno.build.os === "windows" ? "taskkill" : "kill";
+  try {
+    return await resolveExecutable(word, path, Deno.cwd());
+  } catch (error) {
+    if (error instanceof Error && error.name === "ExecutableNotFoundError") return undefined;
+    throw error;
+  }
+}
+
+class RunningService implements Service {
+  readonly log: Log;
+  readonly permissions: PermissionSet;
+  readonly crashed: Promise<string>;
+  readonly #options: ServiceOptions;
+  readonly #own = createMetricStore();
+  readonly #sink;
+  readonly #exposition;
+  readonly #timeline = createTimelineRing(TIMELINE_ENTRIES);
+  readonly #redactor = createRedactor();
+  readonly #thread: AgentThread;
+  readonly #crash = Promise.withResolvers<string>();
+  #listener: OperatorListener | undefined;
+  #status: AgentStatus | undefined;
+  #statusAt = 0;
+  #ended: Promise<ServiceEnd> | undefined;
+
+  constructor(options: ServiceOptions, programs: Programs, instanceId: string) {
+    const { config, environment, secretNames, streams } = options;
+    this.#options = options;
+    this.crashed = this.#crash.promise;
+    for (const secret of secretValuesOf(config)) this.#redactor.addSecret(secret);
+    this.#sink = createLogSink({
+      level: config.log.level,
+      format: config.log.format,
+      file: config.log.file,
+      boundFields: { client_instance_id: instanceId, tunnel_id: config.controlPlane.tunnelId },
+      redactor: this.#redactor,
+      metrics: this.#own,
+    }, streams);
+    this.log = this.#sink.log;
+    this.#exposition = createExposition({
+      info: { version: VERSION, tunnel_id: config.controlPlane.tunnelId, client_instance_id: instanceId },
+      own: this.#own,
+      isReady: () => evaluateReadiness(this.#currentStatus()).ready,
+      refresh: async () => {
+        await this.#thread.ask(ASK_LIMIT_MS);
+      },
+      redactor: this.#redactor,
+      log: this.log,
+    });
+    this.permissions = derivePermissions(config, [
+      ...Object.values(programs.executables),
+      ...(programs.killProgram === undefined ? [] : [programs.killProgram]),
+    ]);
+    const start: AgentStart = {
+      config,
+      instanceId,
+      executables: programs.executables,
+      childEnvironment: childEnvironment(environment, secretNames),
+      killProgram: programs.killProgram,
+    };
+    this.#thread = this.#createThread(start);
+    this.#facts = factsOf(config, instanceId, this.permissions);
+  }
+
+  readonly #facts;
+
+  async start(): Promise<void> {
+    const { config, secretNames } = this.#options;
+    const { health, sandbox } = config;
+    if (sandbox === "off") {
+      this.log.warn(
+        "sandbox is off: the agent runs with all rights of this process; use it for debugging only",
+      );
+    }
+    if (health.listenAddr !== "" || health.unixSocket !== "") {
+      this.#listener = await startOperatorListener({ ...health, pidFile: config.pidFile }, {
+        facts: this.#facts,
+        agentStatus: () => this.#currentStatus(),
+        metrics: this.#exposition,
+        timeline: this.#timeline,
+        redactor: this.#redactor,
+      }, this.log);
+    }
+    for (const name of secretNames) Deno.env.delete(name);
+    await this.#thread.start();
+    this.log.info("agent permissions", { component: "sandbox", mode: sandbox, ...this.permissions });
+    if (this.#options.confineMain) await this.#thread.confineMain();
+  }
+
+  get healthUrl(): string {
+    return this.#listener?.url ?? "";
+  }
+
+  async status(): Promise<AgentStatus | undefined> {
+    await this.#exposition.refresh();
+    return this.#currentStatus();
+  }
+
+  drain(): Promise<ServiceEnd> {
+    return this.#ended ??= this.#end(this.#thread.drain(this.#options.config.drainTimeoutMs));
+  }
+
+  async stopNow(): Promise<ServiceEnd> {
+    const stopped = this.#thread.stopNow();
+    return await (this.#ended ??= this.#end(stopped));
+  }
+
+  /** Takes down what a failed start had brought up. */
+  async abandon(): Promise<void> {
+    await this.#thread.close();
+    await this.#listener?.stop(0);
+    this.#sink.close();
+  }
+
+  async #end(summary: Promise<AgentSummary>): Promise<ServiceEnd> {
+    let error = "";
+    const done = await summary;
+    await this.#thread.close();
+    try {
+      await this.#listener?.stop();
+    } catch (failure) {
+      if (!(failure instanceof AggregateError)) throw failure;
+      error = failure.errors.map(String).join("; ");
+    }
+    this.log.info("tunnel-client stopped", { received: done.received, ...done.outcomes });
+    this.#sink.close();
+    return { summary: done, error };
+  }
+
+  #createThread(start: AgentStart): AgentThread {
+    return new AgentThread({
+      start,
+      permissions: this.permissions,
+      sandbox: this.#options.config.sandbox,
+      log: this.log,
+      hooks: {
+        onRecords: (records) => this.#sink.write(records),
+        onEntries: (entries) => entries.forEach((entry) => this.#timeline.add(entry)),
+        onStatus: (status) => {
+          this.#status = status;
+          this.#statusAt = performance.now();
+        },
+        onMetrics: (snapshot) => this.#exposition.update(snapshot),
+        onReplaced: (lost) => {
+          this.#exposition.agentReplaced();
+          if (lost > 0) this.#own.count("commands_outcome_total", { outcome: "undeliverable" }, lost);
+        },
+        onCrashed: (error) => this.#crash.resolve(error),
+      },
+    });
+  }
+
+  /** What the agent said last, made older by the time since, and whether it still answers. */
+  #currentStatus(): AgentStatus | undefined {
+    if (!this.#status) return undefined;
+    const aged = agedStatus(this.#status, performance.now() - this.#statusAt);
+    return this.#thread.responsive ? aged : { ...aged, agentAlive: false };
+  }
+}
+
+function factsOf(config: RunConfig, instanceId: string, permissions: PermissionSet) {
+  const { baseUrl, tunnelId, maxInflight, pollTimeoutMs, pollDeadlineGuardrailMs } = config.controlPlane;
+  return {
+    version: VERSION,
+    clientInstanceId: instanceId,
+    startedAtMs: Date.now(),
+    controlPlane: {
+      baseUrl: originOf(baseUrl),
+      tunnelId,
+      maxInflight,
+      pollTimeoutMs,
+      pollDeadlineGuardrailMs,
+    },
+    sandbox: {
+      mode: config.sandbox,
+      permissions: [
+        ...permissions.net.map((peer) => `net ${peer}`),
+        ...permissions.run.map((path) => `run ${path}`),
+      ],
+    },
+  };
+}
+
+/** 16 random bytes in hex (P-17). */
+function newInstanceId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}

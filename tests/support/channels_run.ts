@@ -1,0 +1,137 @@
+/** Commands, observers and clocks for channel tests. */
+import { createHttpChannel, type HttpChannel, type HttpChannelOptions } from "../../src/channels/mod.ts";
+import { createTargetClient } from "../../src/net/mod.ts";
+import type {
+  CallObserver,
+  ChannelCall,
+  ChannelRequest,
+  Clock,
+  HeaderMap,
+  JsonText,
+  ResponseHead,
+} from "../../src/channels/mod.ts";
+
+import { type RecordingLog, recordingLog } from "./channels_log.ts";
+import { type ScriptedTarget, startTarget, type TargetHandler } from "./channels_target.ts";
+
+/** A call whose text is exactly this. */
+export function callFrom(text: string, headers: HeaderMap = {}): ChannelCall {
+  const message = JSON.parse(text);
+  return { text, message, id: message.id, method: message.method, headers };
+}
+
+export function toolCall(id: string | number = 1, headers: HeaderMap = {}): ChannelCall {
+  return callFrom(
+    JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name: "echo" } }),
+    headers,
+  );
+}
+
+export function notification(headers: HeaderMap = {}): ChannelRequest {
+  const text = `{"jsonrpc":"2.0","method":"notifications/initialized"}`;
+  return { text, message: JSON.parse(text), method: "notifications/initialized", headers };
+}
+
+/** An answer for a call, as text. */
+export function answer(id: string | number = 1, result: unknown = { ok: true }): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, result });
+}
+
+export function progress(n: number): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params: { progress: n } });
+}
+
+export function textOf(text: JsonText): string {
+  return typeof text === "string" ? text : new TextDecoder().decode(text);
+}
+
+/** What a call reports, in order. */
+export class Collector implements CallObserver {
+  readonly events: string[] = [];
+  readonly heads: ResponseHead[] = [];
+  sentCount = 0;
+  /** Awaited before a notification counts as delivered. */
+  hold: (text: string) => Promise<void> = () => Promise.resolve();
+
+  sent(): void {
+    this.sentCount++;
+    this.events.push("sent");
+  }
+
+  async notification(text: JsonText, head: ResponseHead): Promise<void> {
+    await this.hold(textOf(text));
+    this.heads.push(head);
+    this.events.push(textOf(text));
+  }
+}
+
+/** A clock whose waits are `factor` times shorter, and that remembers them. */
+export function fastClock(factor = 50, random = 0): Clock & { readonly sleeps: number[] } {
+  const sleeps: number[] = [];
+  return {
+    sleeps,
+    now: () => performance.now() * factor,
+    random: () => random,
+    sleep(durationMs, signal) {
+      sleeps.push(durationMs);
+      return new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        const timer = setTimeout(() => {
+          signal.removeEventListener("abort", stop);
+          resolve();
+        }, durationMs / factor);
+        const stop = () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        };
+        signal.addEventListener("abort", stop, { once: true });
+      });
+    },
+  };
+}
+
+export interface Bench {
+  readonly target: ScriptedTarget;
+  readonly channel: HttpChannel;
+  readonly log: RecordingLog;
+  readonly observer: Collector;
+  /** Never aborted. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a test with one scripted target behind one channel, and checks that nothing is left. */
+export async function withTarget(
+  handler: TargetHandler,
+  test: (bench: Bench) => Promise<void>,
+  options: Partial<HttpChannelOptions> & { readonly path?: string; readonly clock?: Clock } = {},
+): Promise<void> {
+  await using target = startTarget(handler);
+  const log = recordingLog();
+  const url = options.url ?? `${target.origin}${options.path ?? "/mcp"}`;
+  const channel = createHttpChannel(
+    { name: "main", extraHeaders: [], discoveryExtraHeaders: [], ...options, url },
+    createTargetClient(),
+    log,
+    options.clock,
+  );
+  await channel.start();
+  try {
+    await test({ target, channel, log, observer: new Collector(), signal: new AbortController().signal });
+  } finally {
+    await channel.stop(0);
+  }
+}
+
+/** Waits until a condition holds. @throws after the deadline, with what was waited for */
+export async function until(condition: () => boolean, what: string, deadlineMs = 5_000): Promise<void> {
+  const endMs = performance.now() + deadlineMs;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`waited too long until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Lets everything that is ready happen: some turns of the event loop. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
