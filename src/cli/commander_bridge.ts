@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { UsageError } from "../config/mod.ts";
+import { quote, UsageError } from "../config/mod.ts";
 import type { CliIo } from "./io.ts";
 
 /**
@@ -25,18 +25,29 @@ export async function runCommanderCommand(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    throw new UsageError(usageText(error));
+    throw new UsageError(usageText(error, command));
   }
 }
 
-function usageText({ code, message }: CommanderError): string {
-  const named = /'(--[^\s',]+)/.exec(message)?.[1] ?? "";
-  if (code === "commander.optionMissingArgument") return `flag needs an argument: ${named}`;
-  const plain = message.replace(/^error: /, "").replace(
-    /\s*\n\(Did you mean (.*)\?\)$/s,
-    "; did you mean $1?",
-  );
-  return code === "commander.unknownOption"
-    ? plain.replace(/^unknown option '([^']*)'/, "unknown flag: $1")
-    : plain;
+function usageText({ code, message }: CommanderError, command: Command): string {
+  const plain = message.replace(/^error: /, "");
+  switch (code) {
+    case "commander.unknownOption":
+      return plain.replace(/^unknown option '([^'=]*)[^']*'/, "unknown flag: $1").replace(
+        /\s*\n\(Did you mean (.*)\?\)$/s,
+        "; did you mean $1?",
+      );
+    case "commander.optionMissingArgument":
+      return plain.replace(/^option '.*?(--[^\s',]+).*$/s, "flag needs an argument: $1");
+    case "commander.invalidArgument":
+      return plain.replace(
+        /^option '.*?(--[^\s',]+).*?' argument '(.*)' is invalid\. (.*?)\.?$/s,
+        (_, flag: string, value: string, why: string) =>
+          `invalid argument ${quote(value)} for "${flag}" flag: ${why}`,
+      );
+    case "commander.excessArguments":
+      return `unexpected argument ${quote(command.args[0] ?? "")}; see ${command.name()} --help`;
+    default:
+      return plain;
+  }
 }

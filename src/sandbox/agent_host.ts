@@ -109,7 +109,8 @@ class AgentHost {
       this.#probing.signal,
     );
     return new Agent(config, {
-      client: createFetchClient(),
+      // Half the CPU of fetch per exchange; see docs/performance.md.
+      client: start.isProxied ? createFetchClient() : createTargetClient(),
       channels,
       discover: main && discovery(main, log.with({ component: "dispatcher" })),
       startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? this.#probe.settled : undefined,

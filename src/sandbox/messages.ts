@@ -11,6 +11,8 @@ export interface AgentStart {
   readonly executables: Readonly<Record<string, string>>;
   /** Environment of stdio children. */
   readonly childEnvironment: Readonly<Record<string, string>>;
+  /** True when the environment names an outbound proxy, which only `fetch` knows how to use. */
+  readonly isProxied: boolean;
   /** Program that signals process groups, if the machine has one. */
   readonly killProgram: string | undefined;
 }

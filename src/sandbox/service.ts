@@ -29,6 +29,7 @@ import { derivePermissions, type PermissionSet } from "./permissions.ts";
 /** How long a question of the listener may wait for the agent. */
 const ASK_LIMIT_MS = 250;
 const TIMELINE_ENTRIES = 500;
+const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 export interface ServiceOptions {
   readonly config: RunConfig;
@@ -164,6 +165,7 @@ class RunningService implements Service {
       instanceId,
       executables: programs.executables,
       childEnvironment: childEnvironment(environment, secretNames),
+      isProxied: PROXY_VARIABLES.some((name) => (environment[name] ?? "") !== ""),
       killProgram: programs.killProgram,
     };
     this.#thread = this.#createThread(start);

@@ -1,0 +1,77 @@
+/** Child processes of the bench, and what the kernel says they cost. */
+
+export interface Started {
+  readonly pid: number;
+  /** The line that said it was ready. */
+  readonly line: string;
+  /** ms from start to that line. */
+  readonly readyMs: number;
+  /** The next line it prints, undefined when it has ended. */
+  nextLine(): Promise<string | undefined>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a Deno process and waits for its first line, or for the first one that holds a text.
+ * @throws {Error} when it ends before
+ */
+export async function startProcess(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  readyText = "",
+): Promise<Started> {
+  const startedAt = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new LineStream()).getReader();
+  const nextLine = async () => (await lines.read()).value;
+  let line = await nextLine();
+  while (line !== undefined && !line.includes(readyText)) line = await nextLine();
+  if (line === undefined) throw new Error(`${args.join(" ")} ended before it was ready`);
+  return {
+    pid: child.pid,
+    line,
+    readyMs: performance.now() - startedAt,
+    nextLine,
+    async stop() {
+      try {
+        child.kill("SIGTERM");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // it has ended by itself
+      }
+      while (await nextLine() !== undefined);
+      await child.status;
+    },
+  };
+}
+
+class LineStream extends TransformStream<string, string> {
+  constructor() {
+    let rest = "";
+    super({
+      transform(text, controller) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) controller.enqueue(line);
+      },
+    });
+  }
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** User and system time of a process, all threads, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Resident memory of a process, in MiB. */
+export function residentMiB(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) / 1024;
+}
