@@ -13,7 +13,7 @@ export const STATUS_PAGE = `<!doctype html>
 <a class="skip" href="#main">Skip to the status</a>
 <header>
   <h1>tunnel-client</h1>
-  <p class="identity"><span id="version">–</span> <span class="sep" aria-hidden="true">·</span> tunnel <code id="tunnel">–</code></p>
+  <p class="identity"><span id="version">–</span> <span class="sep" aria-hidden="true">·</span> <code id="tunnel">–</code></p>
   <nav aria-label="Raw data"><a href="/readyz?format=json">Readiness</a><a href="/metrics">Metrics</a><a href="/api/status">JSON</a></nav>
 </header>
 <main id="main" tabindex="-1">

@@ -7,14 +7,17 @@ import type { DiscoveryResult } from "./command_run.ts";
 import { ControlPlane, ControlPlaneStatusError, type TunnelMetadata } from "./control_plane.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dispatcher, type OutcomeCounts } from "./dispatcher.ts";
+import { describeError } from "./error_text.ts";
 import type { PollState } from "./poll_state.ts";
-import { describePollError, Poller } from "./poller.ts";
+import { Poller } from "./poller.ts";
 import { CommandQueue } from "./queue.ts";
-import { Responder } from "./responder.ts";
+import { Responder, UNDATED_LIMIT_MS } from "./responder.ts";
 import { serverInfoValue } from "./server_info.ts";
 
 /** How long answers may still be posted once the drain limit has been reached. */
 const LAST_ANSWERS_MS = 5_000;
+/** How long a channel may take to end what was aborted, before it is given up. */
+const ABORTED_GRACE_MS = 2_000;
 /** How long a stdio child may take to end by itself after its stdin was closed. */
 const CHILD_GRACE_MS = 2_000;
 
@@ -55,6 +58,9 @@ export class Agent {
   #received = 0;
   #metadata: TunnelMetadata | undefined;
   #draining = false;
+  #atOnce = false;
+  #starting: Promise<unknown> = Promise.resolve();
+  #metadataFetch: Promise<void> = Promise.resolve();
   #summary: Promise<AgentSummary> | undefined;
 
   /** @throws {Error} when the server-info header cannot be built for these channels (P-26), or the key is malformed */
@@ -83,7 +89,9 @@ export class Agent {
       discover: deps.discover,
       responder: new Responder({
         controlPlane: this.#controlPlane,
+        deadlines: this.#deadlines,
         backoff,
+        undatedLimitMs: UNDATED_LIMIT_MS,
         log: dispatcherLog,
         metrics,
         random,
@@ -138,17 +146,17 @@ export class Agent {
   }
 
   /**
-   * Brings the channels up, then starts to poll.
+   * Brings the channels up, then starts to poll, unless a stop came first.
    * @throws whatever made a channel unable to start (ST-4); channels that had started are stopped again
    */
   async start(): Promise<void> {
     const { log, channels } = this.#deps;
-    try {
-      await Promise.all(channels.map((channel) => channel.start()));
-    } catch (error) {
-      await this.#stopChannels(0);
-      throw error;
-    }
+    const starting = Promise.allSettled(channels.map(async (channel) => await channel.start()));
+    this.#starting = starting;
+    const failed = (await starting).find((result) => result.status === "rejected");
+    if (failed || this.#draining) await this.#stopChannels(0);
+    if (failed) throw failed.reason;
+    if (this.#draining) return;
     const { tunnelId, pollTimeoutMs, pollDeadlineGuardrailMs } = this.#config.controlPlane;
     log.info("control-plane client ready", {
       component: "controlplane",
@@ -161,7 +169,7 @@ export class Agent {
       component: "dispatcher",
       channels: channels.map(({ name, transport }) => ({ name, transport })),
     });
-    void this.#fetchMetadata();
+    this.#metadataFetch = this.#fetchMetadata();
     void this.#startPolling();
   }
 
@@ -175,10 +183,12 @@ export class Agent {
 
   /** Stops at once: what runs is given up, and counted. */
   async stopNow(): Promise<AgentSummary> {
+    this.#atOnce = true;
     const stopped = this.#summary ??= this.#drain(0);
+    // In this order, so that a command whose answer is given up makes no room for one that would only be started.
+    this.#dispatcher.abortAll();
     this.#lastLimit.abort(new Error("stopped at once"));
     await this.#poller.stopNow();
-    this.#dispatcher.abortAll();
     return await stopped;
   }
 
@@ -201,26 +211,33 @@ export class Agent {
       queued: this.#queue.length,
       limit_ms: limitMs,
     });
-    const finished = this.#poller.drain().then(() => this.#dispatcher.idle());
-    if (!await this.#within(finished, limitMs)) {
-      log.warn("drain limit reached; answering what still runs with a failure", {
-        running: this.#dispatcher.running,
-        queued: this.#queue.length,
-        limit_ms: limitMs,
-      });
-      await this.#poller.stopNow();
-      this.#dispatcher.abortAll();
-      if (!await this.#within(this.#dispatcher.idle(), LAST_ANSWERS_MS)) {
-        this.#lastLimit.abort(new Error("the stop's last limit was reached"));
-      }
-      await this.#dispatcher.idle();
-    }
+    const finished = this.#starting.then(() => this.#poller.drain()).then(() => this.#dispatcher.idle());
+    if (!await this.#within(finished, limitMs)) await this.#drainLimitReached(limitMs);
     this.#background.abort(new Error("agent stopped"));
-    await this.#stopChannels(CHILD_GRACE_MS);
+    await this.#metadataFetch;
+    await this.#stopChannels(this.#atOnce ? 0 : CHILD_GRACE_MS);
+    await this.#within(this.#dispatcher.idle(), ABORTED_GRACE_MS);
+    this.#dispatcher.abandon();
+    this.#controlPlane.close();
     this.#deps.client.close();
     const { received, outcomes } = this.summary;
     log.info("agent stopped", { received, ...outcomes });
     return { received, outcomes };
+  }
+
+  async #drainLimitReached(limitMs: number): Promise<void> {
+    const { log } = this.#deps;
+    const left = { running: this.#dispatcher.running, queued: this.#queue.length, limit_ms: limitMs };
+    if (left.running + left.queued > 0) {
+      log.warn("drain limit reached; answering what still runs with a failure", left);
+    } else {
+      log.info("drain limit reached; giving up the open poll", left);
+    }
+    this.#dispatcher.abortAll();
+    await this.#poller.stopNow();
+    if (await this.#within(this.#dispatcher.idle(), this.#atOnce ? 0 : LAST_ANSWERS_MS)) return;
+    this.#lastLimit.abort(new Error("the stop's last limit was reached"));
+    await this.#within(this.#dispatcher.idle(), ABORTED_GRACE_MS);
   }
 
   /** True when the work ended before the limit, false when the limit came first. */
@@ -238,7 +255,7 @@ export class Agent {
     const results = await Promise.allSettled(this.#deps.channels.map((channel) => channel.stop(graceMs)));
     for (const result of results) {
       if (result.status === "rejected") {
-        this.#deps.log.error("channel could not be stopped", { error: describePollError(result.reason) });
+        this.#deps.log.error("channel could not be stopped", { error: describeError(result.reason) });
       }
     }
   }
@@ -257,7 +274,7 @@ export class Agent {
       if (this.#background.signal.aborted) return;
       const refused = error instanceof ControlPlaneStatusError ? error : undefined;
       log.warn("tunnel metadata fetch failed", {
-        error: describePollError(error),
+        error: describeError(error),
         status_code: refused?.status,
         error_code: refused?.detail.code || undefined,
         error_message: refused?.detail.message || undefined,
@@ -270,7 +287,7 @@ export class Agent {
     const { metrics } = this.#deps;
     metrics.gauge("commands_queue_capacity", () => this.#queue.capacity);
     metrics.gauge("commands_queue_length", () => this.#queue.length);
-    metrics.gauge("commands_in_flight", () => this.#dispatcher.running + this.#queue.length);
+    metrics.gauge("commands_in_flight", () => this.#received - this.#dispatcher.ended);
     metrics.gauge("dispatcher_worker_pool_capacity", () => this.#config.mcp.maxConcurrentRequests);
     metrics.gauge("dispatcher_worker_pool_occupancy", () => this.#dispatcher.running);
     metrics.gauge(

@@ -1,14 +1,26 @@
 /** One command from the queue to its end, as an explicit state machine. */
-import type { CallResult, Channel, ChannelFailure, JsonText, ResponseHead } from "../channels/mod.ts";
+import type {
+  CallResult,
+  Channel,
+  ChannelFailure,
+  JsonRpcId,
+  JsonText,
+  ResponseHead,
+} from "../channels/mod.ts";
 import type { HeaderPairs } from "../net/mod.ts";
 import type { Log, Metrics, Outcome, Timeline } from "../ops/mod.ts";
 import { CommandAborted } from "./abort.ts";
 import { type Command, commandKind, type JsonRpcCommand } from "./command.ts";
 import type { Deadlines, Limit } from "./deadlines.ts";
+import { describeError } from "./error_text.ts";
 import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.ts";
 import { correlationFields, type Delivery, type Responder } from "./responder.ts";
 import { type ContentTypeRule, responseHeaders } from "./response_headers.ts";
-import { MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
+import { type HeaderMap, MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
+
+/** A failure whose cause lies in this program or in the control plane. */
+const INTERNAL = { kind: "unknown", upstreamStatus: 0 } as const;
+const ANSWER_TOO_LARGE = "the control plane refuses the answer because of its size";
 
 /** Where a command is on its way. */
 export type RunState = "queued" | "waiting" | "connected" | "sent" | "streaming" | "answering" | "done";
@@ -61,7 +73,6 @@ export class CommandRun {
   readonly #limits: Limit[] = [];
   #startedAt = 0;
   #eventsLost = false;
-  #postSignal: AbortSignal | undefined;
 
   /** @param channel where it goes; undefined when there is no such channel (P-85) */
   constructor(
@@ -89,9 +100,9 @@ export class CommandRun {
     } catch (error) {
       end = await this.#unexpected(error);
     } finally {
-      for (const limit of this.#limits) this.deps.deadlines.lift(limit);
+      this.#liftLimits();
     }
-    return this.#finish(end);
+    return this.#state === "done" ? end : this.#finish(end);
   }
 
   /** Answers a command that will not be executed because the stop's limit was reached first. */
@@ -101,11 +112,27 @@ export class CommandRun {
     return await this.run();
   }
 
+  #liftLimits(): void {
+    for (const limit of this.#limits) this.deps.deadlines.lift(limit);
+  }
+
+  /** Gives up a command that does not end though it was aborted. Whatever it still does has no effect. */
+  abandon(): RunEnd {
+    this.#liftLimits();
+    this.deps.log.error("command does not end; giving it up", {
+      ...correlationFields(this.command),
+      state: this.#state,
+    });
+    return this.#finish({ outcome: "undeliverable", statusCode: 0, reason: "its channel did not end it" });
+  }
+
   async #execute(): Promise<RunEnd> {
     const { command, deps } = this;
-    if (command.deadlineAt !== Infinity) {
-      this.#limits.push(deps.deadlines.set(command.deadlineAt, () => this.abort("deadline")));
-    }
+    const ttlAt = performance.now() + deps.connectionMaxTtlMs;
+    this.#limits.push(
+      deps.deadlines.set(command.deadlineAt, () => this.abort("deadline")),
+      deps.deadlines.set(ttlAt, () => this.abort("connection_ttl")),
+    );
     if (this.#work.signal.aborted) return await this.#aborted();
     if (!this.channel) return await this.#unsupportedChannel();
     try {
@@ -119,15 +146,9 @@ export class CommandRun {
   }
 
   async #jsonrpc(command: JsonRpcCommand, channel: Channel): Promise<RunEnd> {
-    this.#limits.push(
-      this.deps.deadlines.set(
-        performance.now() + this.deps.connectionMaxTtlMs,
-        () => this.abort("connection_ttl"),
-      ),
-    );
     this.#to("connected");
-    if (command.kind !== "call" || command.id === undefined) return await this.#notify(command, channel);
-    const result = await channel.call({ ...command, id: command.id }, this.#observer, this.#work.signal);
+    if (!isCall(command)) return await this.#notify(command, channel);
+    const result = await channel.call(command, this.#observer, this.#work.signal);
     return await this.#answerCall(command, result);
   }
 
@@ -140,31 +161,21 @@ export class CommandRun {
 
   async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
     if (result.type === "failure") return await this.#answerFailure(command, result);
-    if (this.deps.log.enabled("debug")) {
-      this.deps.log.debug("response ready", {
+    const { status, text, headers, errorCode } = result;
+    const delivery = await this.#post("jsonrpc_response", status, text, headers, "message");
+    if (delivery.type === "too_large") {
+      return await this.#synthesise(command, 502, INTERNAL, [], ANSWER_TOO_LARGE);
+    }
+    if (delivery.type === "delivered" && this.deps.log.enabled("debug")) {
+      this.deps.log.debug("response delivered", {
         ...correlationFields(command),
-        status_code: result.status,
+        status_code: status,
         preserved: result.type === "preserved",
-        rpc_error_code: result.errorCode,
+        rpc_error_code: errorCode,
+        tunnel_request_id: delivery.serviceRequestId,
       });
     }
-    const delivery = await this.#post(
-      "jsonrpc_response",
-      result.status,
-      result.text,
-      result.headers,
-      "message",
-    );
-    if (delivery.type === "too_large") {
-      return await this.#synthesise(
-        command,
-        502,
-        { kind: "unknown", upstreamStatus: 0 },
-        [],
-        "answer is too large",
-      );
-    }
-    return this.#endOf(delivery, "answered", result.status, "");
+    return this.#endOf(delivery, "answered", status, "");
   }
 
   async #answerFailure(command: JsonRpcCommand, failure: ChannelFailure): Promise<RunEnd> {
@@ -194,7 +205,9 @@ export class CommandRun {
       return this.#endOf(ack, "failed_answered", statusCode, reason);
     }
     const json = failureJson(command, statusCode, provenance);
-    const delivery = await this.#post("jsonrpc_response", statusCode, json, headers, "json");
+    // A stream that broke stays a stream for the connector (P-98); the type of an error page does not (P-94).
+    const rule = provenance.upstreamStatus === undefined ? "message" : "json";
+    const delivery = await this.#post("jsonrpc_response", statusCode, json, headers, rule);
     return this.#endOf(delivery, "failed_answered", statusCode, reason);
   }
 
@@ -202,6 +215,7 @@ export class CommandRun {
     const result = await channel.notify(command, this.#work.signal);
     if (result.type === "failure") return await this.#answerFailure(command, result);
     const delivery = await this.#post("notify_ack", result.status, undefined, result.headers, "keep");
+    this.#logAcknowledged("notification acknowledged", result.status, delivery);
     return this.#endOf(delivery, "acknowledged", result.status, "");
   }
 
@@ -229,7 +243,14 @@ export class CommandRun {
       });
     }
     const delivery = await this.#post(type, result.status, undefined, result.headers, "keep");
+    this.#logAcknowledged("session termination answered", result.status, delivery);
     return this.#endOf(delivery, "acknowledged", result.status, "");
+  }
+
+  #logAcknowledged(event: string, statusCode: number, delivery: Delivery): void {
+    if (delivery.type !== "delivered" || !this.deps.log.enabled("info")) return;
+    const fields = { status_code: statusCode, tunnel_request_id: delivery.serviceRequestId };
+    this.deps.log.info(event, { ...correlationFields(this.command), ...fields });
   }
 
   async #discover(): Promise<RunEnd> {
@@ -237,18 +258,16 @@ export class CommandRun {
     if (command.channel !== MAIN_CHANNEL || !deps.discover) return await this.#unsupportedChannel();
     this.#to("connected");
     const result = await deps.discover(this.#work.signal, command.deadlineAt !== Infinity);
-    if (result.type === "found") {
-      const delivery = await this.#post(
-        "oauth_discovery_response",
-        result.status,
-        result.text,
-        result.headers,
-        "all",
-      );
-      return this.#endOf(delivery, "answered", result.status, "");
-    }
-    this.#warnFailed("OAuth discovery failed", "oauth_discovery", result.detail);
-    return await this.#discoveryError(result.statusCode, "OAuth discovery failed", "oauth_discovery_failed");
+    if (result.type === "failure") return await this.#discoveryFailure(result.statusCode, result.detail);
+    const { status, text, headers } = result;
+    const delivery = await this.#post("oauth_discovery_response", status, text, headers, "all");
+    if (delivery.type === "too_large") return await this.#discoveryFailure(502, ANSWER_TOO_LARGE);
+    return this.#endOf(delivery, "answered", status, "");
+  }
+
+  async #discoveryFailure(statusCode: number, detail: string): Promise<RunEnd> {
+    this.#warnFailed("OAuth discovery failed", "oauth_discovery", detail);
+    return await this.#discoveryError(statusCode, "OAuth discovery failed", "oauth_discovery_failed");
   }
 
   async #discoveryError(statusCode: number, message: string, code: string): Promise<RunEnd> {
@@ -283,8 +302,9 @@ export class CommandRun {
 
   /** One notification of the target on its way up; best effort, in order (P-99, P-100). */
   async #event(text: JsonText, head: ResponseHead): Promise<void> {
-    if (this.#state !== "streaming") this.#to("streaming");
-    if (this.#eventsLost || this.#work.signal.aborted) return;
+    const isRunning = this.#state === "streaming" || NEXT[this.#state].includes("streaming");
+    if (!isRunning || this.#eventsLost || this.#work.signal.aborted) return;
+    this.#to("streaming");
     const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
     try {
       await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
@@ -294,7 +314,7 @@ export class CommandRun {
       this.#warnFailed(
         "notification not delivered; later ones of this call are left out",
         "notify",
-        error instanceof Error ? error.message : "unknown error",
+        describeError(error),
       );
     }
   }
@@ -312,14 +332,13 @@ export class CommandRun {
   }
 
   async #unexpected(error: unknown): Promise<RunEnd> {
-    const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const silent = { outcome: "undeliverable", statusCode: 0, reason: "internal error" } as const;
+    if (this.#state === "done") return silent;
     this.deps.log.error("internal error while running a command", {
       ...correlationFields(this.command),
-      error: detail,
+      error: describeError(error),
     });
-    if (this.#state === "answering") {
-      return { outcome: "undeliverable", statusCode: 0, reason: "internal error" };
-    }
+    if (this.#state === "answering") return silent;
     return await this.#answerWithoutTarget(502, "unknown", "internal error");
   }
 
@@ -332,10 +351,8 @@ export class CommandRun {
     if (command.type === "jsonrpc") {
       return await this.#synthesise(command, statusCode, { kind, upstreamStatus: 0 }, [], detail);
     }
+    if (command.type === "oauth_discovery") return await this.#discoveryFailure(statusCode, detail);
     this.#warnFailed("command ended without an answer of the target", kind, detail);
-    if (command.type === "oauth_discovery") {
-      return await this.#discoveryError(statusCode, "OAuth discovery failed", "oauth_discovery_failed");
-    }
     const delivery = await this.#post("session_termination_response", statusCode, undefined, [], "none");
     return this.#endOf(delivery, "failed_answered", statusCode, kind);
   }
@@ -381,29 +398,18 @@ export class CommandRun {
   ): Promise<Delivery> {
     this.#to("answering");
     const payload = this.#payload(respType, respCode, respJson, headers, rule);
-    return await this.deps.responder.deliver(this.command, payload, this.#postingSignal());
-  }
-
-  /** An answer that exists is offered until the command's own deadline; the other clocks no longer matter. */
-  #postingSignal(): AbortSignal {
-    if (this.command.deadlineAt === Infinity) return this.deps.lastLimit;
-    if (!this.#postSignal) {
-      const controller = new AbortController();
-      const limit = this.deps.deadlines.set(
-        this.command.deadlineAt,
-        () => controller.abort(new CommandAborted("deadline")),
-      );
-      this.#limits.push(limit);
-      this.#postSignal = AbortSignal.any([controller.signal, this.deps.lastLimit]);
-    }
-    return this.#postSignal;
+    // An answer that exists is offered until the command's own deadline; the other clocks no longer matter.
+    return await this.deps.responder.deliver(this.command, payload, this.deps.lastLimit);
   }
 
   #endOf(delivery: Delivery, outcome: Outcome, statusCode: number, reason: string): RunEnd {
     if (delivery.type === "delivered") return { outcome, statusCode, reason };
     const fields = { ...correlationFields(this.command), status_code: statusCode };
     if (delivery.type === "already_fulfilled") {
-      this.deps.log.warn("response already fulfilled, or its command unknown to the control plane", fields);
+      this.deps.log.warn("response already fulfilled, or its command unknown to the control plane", {
+        ...fields,
+        tunnel_request_id: delivery.serviceRequestId,
+      });
       return { outcome, statusCode, reason };
     }
     const why = delivery.type === "too_large" ? "response is too large" : delivery.reason;
@@ -474,9 +480,18 @@ export class CommandRun {
   }
 }
 
+function isCall(command: JsonRpcCommand): command is JsonRpcCommand & { readonly id: JsonRpcId } {
+  return command.kind === "call" && command.id !== undefined;
+}
+
 /** Every header as it came, for the one response type that is not filtered (P-108). */
-function allHeaders(pairs: HeaderPairs): Record<string, string[]> | undefined {
-  const headers: Record<string, string[]> = {};
-  for (const [name, value] of pairs) (headers[name] ??= []).push(value);
-  return pairs.length > 0 ? headers : undefined;
+function allHeaders(pairs: HeaderPairs): HeaderMap | undefined {
+  const headers = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const values = headers.get(name);
+    if (values) values.push(value);
+    else headers.set(name, [value]);
+  }
+  // Not by assignment: a header may be called `__proto__`.
+  return headers.size > 0 ? Object.fromEntries(headers) : undefined;
 }

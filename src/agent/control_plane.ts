@@ -1,13 +1,7 @@
 /** The calls of the published contract: metadata, poll, response (sections 1–5, 18). */
 import type { ControlPlaneConfig } from "../config/mod.ts";
-import {
-  BodyTooLargeError,
-  type HeaderPairs,
-  type HttpClient,
-  type HttpResponse,
-  NetError,
-} from "../net/mod.ts";
-import type { Log, Metrics } from "../ops/mod.ts";
+import { type HeaderPairs, type HttpClient, type HttpResponse, NetError } from "../net/mod.ts";
+import type { Log, MetricLabels, Metrics } from "../ops/mod.ts";
 import { CLIENT_NAME, VERSION } from "../version.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { parseRetryAfter } from "./retry_after.ts";
@@ -78,12 +72,23 @@ export class ControlPlaneTimeoutError extends Error {
   }
 }
 
+/** The control plane answered the metadata call with something else than metadata. */
+export class MetadataError extends Error {
+  override readonly name = "MetadataError";
+}
+
 /** A successful poll. */
 export interface PollReply {
   /** Body text, undefined for 204. */
   readonly text: string | undefined;
   /** Instant of the monotonic clock at which the response head arrived (P-35). */
   readonly receivedAt: number;
+  readonly serviceRequestId: string | undefined;
+}
+
+/** A response that the service has taken, or no longer waits for (P-130). */
+export interface ResponseReply {
+  readonly status: 200 | 404;
   readonly serviceRequestId: string | undefined;
 }
 
@@ -104,14 +109,18 @@ export interface ControlPlaneDeps {
   readonly serverInfo: () => string;
 }
 
-/** Where the routes of one tunnel are, after base URL and prefix (P-1 … P-5). */
+/**
+ * Where the routes of one tunnel are, after base URL and prefix (P-1 … P-5). User info is left out: the bearer key
+ * stands in its place, and `fetch` would send both in one field.
+ * @throws {Error} when the base URL has no HTTP scheme or no host; the message does not repeat it
+ */
 export function tunnelUrl(config: Pick<ControlPlaneConfig, "baseUrl" | "urlPath" | "tunnelId">): string {
-  const base = new URL(config.baseUrl);
-  const userInfo = base.username === "" && base.password === ""
-    ? ""
-    : `${base.username}${base.password === "" ? "" : `:${base.password}`}@`;
+  const base = URL.parse(config.baseUrl);
+  if (base === null || !/^https?:$/.test(base.protocol)) {
+    throw new Error("control plane base URL needs http:// or https:// and a host");
+  }
   const path = `/${config.urlPath}/v1/tunnels/${encodeURIComponent(config.tunnelId)}`;
-  return `${base.protocol}//${userInfo}${base.host}${new URL(path.replace(/\/+/g, "/"), base).pathname}`;
+  return base.origin + new URL(path.replace(/\/+/g, "/"), base.origin).pathname;
 }
 
 export class ControlPlane {
@@ -121,7 +130,9 @@ export class ControlPlane {
   readonly #fixedHeaders: HeaderPairs;
   readonly #limitMs: number;
   readonly #warned = new Set<string>();
+  readonly #metricLabels: MetricLabels;
   readonly #pollQuery: string;
+  readonly #discarding = new Set<() => void>();
   #features: ReadonlySet<string> = new Set();
   #featuresText = "";
 
@@ -133,6 +144,7 @@ export class ControlPlane {
     this.#url = tunnelUrl(config);
     this.#limitMs = Math.min(MAX_DEADLINE_MS, config.pollTimeoutMs + config.pollDeadlineGuardrailMs);
     this.#fixedHeaders = this.#buildFixedHeaders();
+    this.#metricLabels = serverLabels(new URL(this.#url));
     this.#pollQuery = (config.pollChannels ?? []).map((name) => `channel=${encodeURIComponent(name)}&`).join(
       "",
     );
@@ -154,9 +166,7 @@ export class ControlPlane {
       const response = await this.#send("GET", "", [], undefined, limited);
       this.#learnFeatures(response);
       if (response.status < 200 || response.status > 299) throw await this.#statusError("metadata", response);
-      const parsed: unknown = JSON.parse(await response.body.text(MAX_ERROR_BODY_BYTES));
-      if (!isMetadata(parsed)) throw new Error("tunnel metadata lacks id, name or description");
-      return { id: parsed.id, name: parsed.name, description: parsed.description };
+      return readMetadata(await response.body.text(MAX_ERROR_BODY_BYTES));
     });
   }
 
@@ -197,18 +207,27 @@ export class ControlPlane {
   /**
    * Posts one response body once.
    * @param headers the shard token and, where known, the client request id
-   * @returns 200 when it was delivered, 404 when the command is already fulfilled or unknown (P-130)
+   * @returns status 200 when it was delivered, 404 when the command is already fulfilled or unknown (P-130)
    * @throws {ControlPlaneStatusError} any other status
    */
-  async respond(body: string | Uint8Array, headers: HeaderPairs, signal: AbortSignal): Promise<200 | 404> {
+  async respond(
+    body: string | Uint8Array,
+    headers: HeaderPairs,
+    signal: AbortSignal,
+  ): Promise<ResponseReply> {
     return await this.#limited("response", signal, async (limited) => {
       const response = await this.#send("POST", "/response", [JSON_BODY, ...headers], body, limited);
       if (response.status !== 200 && response.status !== 404) {
         throw await this.#statusError("response", response);
       }
       this.#discard(response);
-      return response.status;
+      return { status: response.status, serviceRequestId: headerOf(response, HEADER.requestId) };
     });
+  }
+
+  /** Gives up reply bodies that are still being read to their end. */
+  close(): void {
+    for (const giveUp of [...this.#discarding]) giveUp();
   }
 
   async #limited<T>(
@@ -241,16 +260,22 @@ export class ControlPlane {
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     const started = performance.now();
-    const all: [string, string][] = [
-      ...this.#fixedHeaders,
-      [HEADER.serverInfo, this.#deps.serverInfo()],
-      ...headers,
-    ]
-      .map(([name, value]) => [name, value]);
-    const request = { method, url: this.#url + route, headers: all, body, signal };
-    const response = await this.#deps.client.request(request);
-    this.#observe(method, route, response, started);
-    return response;
+    const serverInfo = [HEADER.serverInfo, this.#deps.serverInfo()] as const;
+    const bytes = typeof body === "string" ? encoder.encode(body) : body;
+    let status: number | undefined;
+    try {
+      const response = await this.#deps.client.request({
+        method,
+        url: this.#url + route,
+        headers: [...this.#fixedHeaders, serverInfo, ...headers],
+        body: bytes,
+        signal,
+      });
+      status = response.status;
+      return response;
+    } finally {
+      this.#observe(method, route, status, bytes?.length ?? 0, started);
+    }
   }
 
   /** Metadata and poll replies say anew each time what lies behind them; another control plane says nothing. */
@@ -263,23 +288,37 @@ export class ControlPlane {
 
   /** Reads a reply body that nobody needs to its end, beside the work, so that its connection can be used again. */
   #discard(response: HttpResponse): void {
-    const limit = this.#deps.deadlines.set(
-      performance.now() + DISCARD_LIMIT_MS,
-      () => response.body.cancel(),
-    );
-    const done = () => this.#deps.deadlines.lift(limit);
-    response.body.bytes(MAX_ERROR_BODY_BYTES).then(done, () => {
+    const { deadlines } = this.#deps;
+    const giveUp = () => {
       done();
       response.body.cancel();
-    });
+    };
+    const limit = deadlines.set(performance.now() + DISCARD_LIMIT_MS, giveUp);
+    const done = () => {
+      deadlines.lift(limit);
+      this.#discarding.delete(giveUp);
+    };
+    this.#discarding.add(giveUp);
+    response.body.bytes(MAX_ERROR_BODY_BYTES).then(done, giveUp);
   }
 
-  #observe(method: string, route: string, response: HttpResponse, started: number): void {
-    this.#deps.metrics.observe("http_client_request_duration_seconds", (performance.now() - started) / 1000, {
+  /** Time to the response head, and bytes sent (P-152); the route without tunnel and query (P-153). */
+  #observe(
+    method: string,
+    route: string,
+    status: number | undefined,
+    bodyBytes: number,
+    started: number,
+  ): void {
+    const { metrics } = this.#deps;
+    const labels = {
+      ...this.#metricLabels,
       http_request_method: method,
-      http_response_status_code: String(response.status),
-      http_route: `/v1/tunnels/{id}${route.split("?")[0]}`,
-    });
+      http_route: `/v1/tunnels/{tunnel_id}${route.split("?")[0]}`,
+      ...(status === undefined ? {} : { http_response_status_code: String(status) }),
+    };
+    metrics.observe("http_client_request_duration_seconds", (performance.now() - started) / 1000, labels);
+    metrics.observe("http_client_request_body_size_bytes", bodyBytes, labels);
   }
 
   async #statusError(call: string, response: HttpResponse): Promise<ControlPlaneStatusError> {
@@ -322,13 +361,45 @@ export class ControlPlane {
   }
 }
 
+/** The beginning of an error body; the status is known already, so nothing that happens here changes it (P-136). */
 async function errorText(response: HttpResponse): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let readBytes = 0;
   try {
-    return await response.body.text(MAX_ERROR_BODY_BYTES);
+    for await (const chunk of response.body.chunks()) {
+      text += decoder.decode(chunk.subarray(0, MAX_ERROR_BODY_BYTES - readBytes), { stream: true });
+      readBytes += chunk.length;
+      if (readBytes >= MAX_ERROR_BODY_BYTES) break;
+    }
+    return text;
   } catch (error) {
-    if (error instanceof BodyTooLargeError || error instanceof NetError) return error.message;
-    throw error;
+    if (!(error instanceof NetError || error instanceof ControlPlaneTimeoutError)) throw error;
+    return text || error.message;
   }
+}
+
+const encoder = new TextEncoder();
+
+/** What the metrics of every call have in common (P-152). */
+function serverLabels(url: URL): MetricLabels {
+  return {
+    server_address: url.hostname,
+    ...(url.port === "" ? {} : { server_port: url.port }),
+    url_scheme: url.protocol.slice(0, -1),
+  };
+}
+
+function readMetadata(text: string): TunnelMetadata {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new MetadataError("tunnel metadata is not JSON");
+  }
+  if (!isMetadata(parsed)) throw new MetadataError("tunnel metadata lacks id, name or description");
+  return { id: parsed.id, name: parsed.name, description: parsed.description };
 }
 
 function headerOf(response: HttpResponse, name: string): string | undefined {

@@ -51,14 +51,12 @@ export class Deadlines {
 
   #sweep(): void {
     const now = this.now();
-    let next = Infinity;
     for (const limit of [...this.#limits]) {
-      if (limit.at <= now) {
-        this.#limits.delete(limit);
-        limit.expire();
-      } else if (limit.at < next) next = limit.at;
+      // What expires may lift others: `delete` tells whether this one is still set.
+      if (limit.at <= now && this.#limits.delete(limit)) limit.expire();
     }
     this.#disarm();
+    let next = Infinity;
     for (const limit of this.#limits) if (limit.at < next) next = limit.at;
     if (next !== Infinity) this.#arm(next);
   }

@@ -127,13 +127,20 @@ function channelOf(value: unknown): string {
   return channel;
 }
 
-const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+const RFC3339 =
+  /^(\d{4})-(\d{2})-(\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 function createdAt(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  const timeMs = typeof value === "string" && RFC3339.test(value) ? Date.parse(value) : NaN;
+  const match = typeof value === "string" ? RFC3339.exec(value) : null;
+  const timeMs = match && isDay(match.slice(1, 4).map(Number)) ? Date.parse(match[0]) : NaN;
   if (Number.isNaN(timeMs)) throw new ElementError("created_at is not an RFC 3339 time");
   return timeMs;
+}
+
+/** `Date.parse` alone takes 30 February for 2 March. The calendar repeats every 400 years. */
+function isDay([year = 0, month = 0, day = 0]: readonly number[]): boolean {
+  return day >= 1 && day <= new Date(Date.UTC(2000 + year % 400, month, 0)).getUTCDate();
 }
 
 const NO_HEADERS: HeaderMap = Object.freeze({});
@@ -141,14 +148,15 @@ const NO_HEADERS: HeaderMap = Object.freeze({});
 function headersOf(value: unknown): HeaderMap {
   if (value === undefined || value === null) return NO_HEADERS;
   if (!isObject(value)) throw new ElementError("headers is not an object");
-  const headers: Record<string, string[]> = {};
+  const headers: [string, string[]][] = [];
   for (const name of Object.keys(value)) {
     const values = value[name];
     if (values === null) continue;
     if (!Array.isArray(values)) throw new ElementError("a header's values are not an array");
-    headers[name] = values.map(headerItem);
+    headers.push([name, values.map(headerItem)]);
   }
-  return headers;
+  // Not by assignment: a header may be called `__proto__`.
+  return Object.fromEntries(headers);
 }
 
 function headerItem(item: unknown): string {

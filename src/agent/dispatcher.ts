@@ -25,6 +25,7 @@ export class Dispatcher {
   readonly #running = new Set<CommandRun>();
   readonly #runningByChannel = new Map<string, number>();
   #idleWaiters: (() => void)[] = [];
+  #closed = false;
 
   constructor(private readonly deps: DispatcherDeps) {}
 
@@ -33,8 +34,16 @@ export class Dispatcher {
     return this.#running.size;
   }
 
+  /** Commands that have ended. */
+  get ended(): number {
+    let sum = 0;
+    for (const outcome in this.outcomes) sum += this.outcomes[outcome as Outcome];
+    return sum;
+  }
+
   /** Starts whatever can be started now. */
   pump(): void {
+    if (this.#closed) return this.#answerWaiting();
     while (this.#running.size < this.deps.workers) {
       const command = this.deps.queue.take(this.#isOpen);
       if (!command) return;
@@ -51,9 +60,25 @@ export class Dispatcher {
     }
   }
 
-  /** Ends every exchange and answers what is left with a failure: the stop's limit has been reached. */
+  /**
+   * Ends every exchange and answers what waits with a failure: the stop's limit has been reached. What is queued later
+   * is answered in the same way; nothing is started any more.
+   */
   abortAll(): void {
+    this.#closed = true;
     for (const run of this.#running) run.abort("drain_limit");
+    this.#answerWaiting();
+  }
+
+  /** Counts what will never end, because its channel does not react to an abort. Only to be called at the very end. */
+  abandon(): void {
+    for (const run of this.#running) {
+      this.#running.delete(run);
+      this.outcomes[run.abandon().outcome]++;
+    }
+  }
+
+  #answerWaiting(): void {
     for (const command of this.deps.queue.takeAll()) this.#start(command, (run) => run.answerUnexecuted());
   }
 
@@ -68,8 +93,8 @@ export class Dispatcher {
     this.#running.add(run);
     this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 0) + 1);
     work(run).then((end) => {
+      if (!this.#running.delete(run)) return;
       this.outcomes[end.outcome]++;
-      this.#running.delete(run);
       this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 1) - 1);
       this.pump();
       if (this.#running.size === 0) this.#wakeIdle();

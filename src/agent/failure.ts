@@ -50,9 +50,24 @@ const SOURCE_OF_KIND: Readonly<Record<FailureKind, FailureSource>> = {
 /** Names the source of a channel's failure, from the real cause (P-122, P-124). */
 export function classifyFailure(failure: Pick<ChannelFailure, "kind" | "upstreamStatus">): Failure {
   const { kind, upstreamStatus } = failure;
-  if (upstreamStatus >= 400 && upstreamStatus <= 599) return { source: "target_http", kind, upstreamStatus };
-  return { source: SOURCE_OF_KIND[kind], kind, upstreamStatus: undefined };
+  if (upstreamStatus >= 400 && upstreamStatus <= 599) {
+    // Only what was wrong with the body says more than the status does.
+    const told = BODY_FAILURES.has(kind) ? kind : "http_status";
+    return { source: "target_http", kind: told, upstreamStatus };
+  }
+  const told = kind === "http_status" ? "non_protocol_response" : kind;
+  return { source: SOURCE_OF_KIND[told], kind: told, upstreamStatus: undefined };
 }
+
+/** Kinds that P-118 gives to the body of an error answer. */
+const BODY_FAILURES: ReadonlySet<FailureKind> = new Set([
+  "invalid_mcp_error",
+  "response_body_missing",
+  "response_body_unreadable",
+  "response_body_too_large",
+  "malformed_json",
+  "non_protocol_response",
+]);
 
 /**
  * Builds the JSON-RPC error for a failed call (P-121). The id is the text that was received.
@@ -83,7 +98,7 @@ function idMember(command: JsonRpcCommand): string {
   return `,"id":${span ? command.text.slice(span.start, span.end) : JSON.stringify(command.id)}`;
 }
 
-/** Reason phrase of a status code as registered with IANA, or undefined for an unknown one. */
+/** Reason phrase of a status code in the spelling of the published client, or undefined for an unknown one. */
 export function reasonPhrase(statusCode: number): string | undefined {
   return REASON_PHRASES[statusCode];
 }

@@ -5,5 +5,4 @@
 export { Agent } from "./agent.ts";
 export type { AgentDeps, AgentSummary } from "./agent.ts";
 export type { DiscoveryResult } from "./command_run.ts";
-export { describePollError } from "./poller.ts";
 export type { PollState } from "./poll_state.ts";

@@ -1,8 +1,8 @@
 /** The one loop that asks for work (section 6). */
-import { NetError } from "../net/mod.ts";
+import { BodyTooLargeError, NetError } from "../net/mod.ts";
 import type { Log, Metrics } from "../ops/mod.ts";
 import { sleep } from "./abort.ts";
-import { type BackoffBounds, backoffDelayMs } from "./backoff.ts";
+import { type BackoffBounds, backoffDelayMs, DEFAULT_BACKOFF } from "./backoff.ts";
 import type { Command } from "./command.ts";
 import {
   type ControlPlane,
@@ -11,16 +11,18 @@ import {
   type PollReply,
 } from "./control_plane.ts";
 import { decodePoll, PollBodyError } from "./decode.ts";
+import { describeError } from "./error_text.ts";
 import { initialPollState, type PollState } from "./poll_state.ts";
 import type { CommandQueue } from "./queue.ts";
 import { FEATURE_POLL_RELEASE, MAX_POLL_LIMIT } from "./wire.ts";
 
-/** An empty reply that comes within this share of the requested wait is too early (P-42). */
+/** An empty reply that comes sooner, and within this share of the requested wait, is too early (P-42). */
+const EARLY_MS = 250;
 const EARLY_SHARE = 0.25;
 /** Pause after such a reply: this much, plus up to as much again. */
 const FLOOR_MS = 50;
-/** A relay that was asked to end the poll gets this long to do so. */
-const RELEASE_LIMIT_MS = 2_000;
+/** A relay that was asked to end the poll, and has not done so, is asked again after this long. */
+const RELEASE_AGAIN_MS = 250;
 
 export interface PollerOptions {
   readonly waitMs: number;
@@ -44,6 +46,8 @@ export interface PollerDeps {
 export class Poller {
   readonly state: PollState = initialPollState();
   readonly #stop = new AbortController();
+  /** Ends waits that do not carry work: backoff, floor, full queue. */
+  readonly #wake = new AbortController();
   #draining = false;
   #open = false;
   #authRefused = false;
@@ -65,8 +69,11 @@ export class Poller {
     this.#draining = true;
     this.deps.log.info("stopping control-plane poller", { reason: "stop requested", poll_open: this.#open });
     this.#wake.abort();
-    if (this.#open && this.deps.controlPlane.hasFeature(FEATURE_POLL_RELEASE)) this.#release();
+    const released = new AbortController();
+    const releasing = this.#release(AbortSignal.any([released.signal, this.#stop.signal]));
     await this.#ended;
+    released.abort();
+    await releasing;
   }
 
   /** Aborts whatever is left, the open poll included. */
@@ -77,23 +84,26 @@ export class Poller {
     await this.#ended;
   }
 
-  /** Ends waits that do not carry work: backoff, floor, full queue. */
-  readonly #wake = new AbortController();
-
-  #release(): void {
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(RELEASE_LIMIT_MS)]);
-    this.deps.controlPlane.releasePoll(signal).catch((error: unknown) => {
-      this.deps.log.debug("relay did not end the open poll early", { error: describePollError(error) });
-    });
+  /** Asks until the poll is back: the first request may overtake the poll on its way to the relay. */
+  async #release(pollBack: AbortSignal): Promise<void> {
+    const { controlPlane, log } = this.deps;
+    while (this.#open && !pollBack.aborted && controlPlane.hasFeature(FEATURE_POLL_RELEASE)) {
+      try {
+        await controlPlane.releasePoll(pollBack);
+        await sleep(RELEASE_AGAIN_MS, pollBack);
+      } catch (error) {
+        if (pollBack.aborted) return;
+        log.debug("relay does not end the open poll early", { error: describeError(error) });
+        return;
+      }
+    }
   }
 
   async #loop(): Promise<void> {
     while (!this.#draining) {
       const { queue } = this.deps;
       if (queue.free === 0) {
-        this.state.paused = true;
-        await queue.space(this.#wake.signal);
-        this.state.paused = false;
+        await this.#space(this.#wake.signal);
         continue;
       }
       const limit = Math.min(MAX_POLL_LIMIT, queue.free);
@@ -104,24 +114,29 @@ export class Poller {
     this.deps.log.info("poller stopped");
   }
 
+  /** Waits for a place in the queue, on purpose without polling. */
+  async #space(signal: AbortSignal): Promise<void> {
+    this.state.paused = true;
+    await this.deps.queue.space(signal);
+    this.state.paused = false;
+  }
+
   async #pollOnce(limit: number, startedAt: number): Promise<DecodedReply | undefined> {
     const { controlPlane, metrics, log } = this.deps;
     metrics.count("commands_poll_cycles_total");
+    if (log.enabled("debug")) log.debug("poll cycle started", { limit });
     this.#open = true;
     try {
       const reply = await controlPlane.poll(limit, this.options.waitMs, this.#stop.signal);
       const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt);
+      this.#open = false;
       this.#succeeded(reply, startedAt);
       return decoded;
     } catch (error) {
-      if (this.#stop.signal.aborted) return undefined;
       this.#open = false;
       metrics.observe("commands_poll_latency_seconds", seconds(startedAt), { error: "true" });
-      await this.#failed(error);
+      if (!this.#stop.signal.aborted) await this.#failed(error);
       return undefined;
-    } finally {
-      this.#open = false;
-      if (log.enabled("debug")) log.debug("poll cycle complete", { limit });
     }
   }
 
@@ -165,39 +180,56 @@ export class Poller {
         available: queue.free,
       });
     }
-    for (const command of commands) this.deps.onReceived(command);
     for (const command of commands) {
-      if (queue.free === 0) await queue.space(this.#stop.signal);
+      this.deps.onReceived(command);
+      this.#observeAge(command);
+    }
+    for (const command of commands) {
+      if (queue.free === 0) await this.#space(this.#stop.signal);
       queue.push(command);
       metrics.count("commands_enqueued_total");
       this.deps.onQueued();
+    }
+    if (log.enabled("debug")) {
+      log.debug("poll cycle complete", {
+        limit,
+        commands_polled: commands.length,
+        commands_enqueued: commands.length,
+      });
     }
     if (commands.length > 0) metrics.count("commands_polled_total", undefined, commands.length);
     else await this.#floor(startedAt);
   }
 
+  /** How long a command had been waiting when it arrived; a clock that is behind the service's says nothing (P-50). */
+  #observeAge(command: Command): void {
+    if (command.createdAtMs === undefined) return;
+    const ageMs = Date.now() - (performance.now() - command.receivedAt) - command.createdAtMs;
+    if (ageMs >= 0) this.deps.metrics.observe("commands_age_seconds", ageMs / 1000);
+  }
+
   /** A service that answers empty at once must not turn the loop into a busy one (P-42). */
   async #floor(startedAt: number): Promise<void> {
-    if (this.#draining || performance.now() - startedAt > this.options.waitMs * EARLY_SHARE) return;
+    const earlyMs = Math.min(EARLY_MS, this.options.waitMs * EARLY_SHARE);
+    if (this.#draining || performance.now() - startedAt > earlyMs) return;
     await this.#pause(FLOOR_MS * (1 + this.deps.random()));
   }
 
   async #failed(error: unknown): Promise<void> {
     const { state } = this;
     const { log, metrics } = this.deps;
-    if (!isPollError(error)) {
-      log.error("poll failed in an unexpected way", { error: describePollError(error) });
-    }
+    if (!isPollError(error)) log.error("poll failed in an unexpected way", { error: describeError(error) });
     const status = error instanceof ControlPlaneStatusError ? error.status : 0;
     const refused = status === 401 || status === 403;
     const backoffMs = refused
       ? this.options.backoff.maxMs
-      : backoffDelayMs(state.consecutiveFailures, this.options.backoff, this.deps.random);
+      : backoffDelayMs(state.consecutiveFailures, this.options.backoff, this.deps.random) ||
+        DEFAULT_BACKOFF.minMs;
     const retryAfterMs = error instanceof ControlPlaneStatusError ? error.retryAfterMs ?? 0 : 0;
     const delayMs = Math.max(backoffMs, retryAfterMs);
     state.consecutiveFailures++;
     state.lastStatus = status;
-    state.lastError = describePollError(error);
+    state.lastError = describeError(error);
     metrics.count("commands_poll_errors_total", { error_kind: errorKind(error) });
     this.#logFailure(error, delayMs, refused);
     await this.#pause(delayMs);
@@ -207,9 +239,9 @@ export class Poller {
     const timedOut = error instanceof ControlPlaneTimeoutError;
     const status = error instanceof ControlPlaneStatusError ? error : undefined;
     const fields = {
-      error: describePollError(error),
+      error: describeError(error),
       retry_in_ms: Math.round(delayMs),
-      tunnel_request_id: status?.serviceRequestId ?? "missing_request_id",
+      tunnel_request_id: status?.serviceRequestId || "missing_request_id",
       status_code: status?.status,
       error_code: status?.detail.code || undefined,
       error_message: status?.detail.message || undefined,
@@ -241,8 +273,7 @@ type DecodedReply = ReturnType<typeof decodePoll>;
 
 function isPollError(error: unknown): boolean {
   return error instanceof ControlPlaneStatusError || error instanceof ControlPlaneTimeoutError ||
-    error instanceof PollBodyError || error instanceof NetError ||
-    (error instanceof Error && error.name === "BodyTooLargeError");
+    error instanceof PollBodyError || error instanceof NetError || error instanceof BodyTooLargeError;
 }
 
 function errorKind(error: unknown): "timeout" | "context_canceled" | "other" {
@@ -250,12 +281,6 @@ function errorKind(error: unknown): "timeout" | "context_canceled" | "other" {
   if (error instanceof NetError && error.kind === "timeout") return "timeout";
   if (error instanceof DOMException && error.name === "AbortError") return "context_canceled";
   return "other";
-}
-
-/** Words for the log and for readiness: kind and detail, never a URL beyond its origin. */
-export function describePollError(error: unknown): string {
-  if (error instanceof NetError) return `${error.kind}: ${error.detail}`;
-  return error instanceof Error ? error.message : "unknown error";
 }
 
 function seconds(startedAt: number): number {

@@ -42,6 +42,8 @@ export class CommandQueue {
     }
     const command = best?.shift();
     if (command) {
+      // Channel names come from remote callers: an empty lane that stayed would be one more to walk for ever.
+      if (best?.head === undefined) this.#lanes.delete(command.channel);
       this.#length--;
       this.#wakeWaiters();
     }
@@ -59,9 +61,11 @@ export class CommandQueue {
   async space(signal: AbortSignal): Promise<void> {
     while (this.free === 0 && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#spaceWaiters.push(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      const wake = () => resolve();
+      this.#spaceWaiters.push(wake);
+      signal.addEventListener("abort", wake);
       await promise;
+      signal.removeEventListener("abort", wake);
     }
   }
 

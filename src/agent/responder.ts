@@ -1,30 +1,36 @@
 /** How answers reach the control plane (section 18). */
 import { NetError } from "../net/mod.ts";
 import type { Log, Metrics } from "../ops/mod.ts";
-import { sleep } from "./abort.ts";
+import { CommandAborted, sleep } from "./abort.ts";
 import { type BackoffBounds, backoffDelayMs } from "./backoff.ts";
 import type { Command } from "./command.ts";
 import { type ControlPlane, ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { describeError } from "./error_text.ts";
 import { buildResponseBody, HEADER, headerValue, type ResponsePayload } from "./wire.ts";
 
-/** An answer of a command without deadline is offered this long. */
-const UNDATED_LIMIT_MS = 5 * 60_000;
+/** An answer of a command without deadline is offered this long (P-131). */
+export const UNDATED_LIMIT_MS = 5 * 60_000;
 
 /** What became of a terminal response. */
 export type Delivery =
-  | { readonly type: "delivered" }
+  /** With the service's `X-Request-Id` (P-15). */
+  | { readonly type: "delivered"; readonly serviceRequestId: string | undefined }
   /** The service no longer waits for it: as good as delivered (P-130). */
-  | { readonly type: "already_fulfilled" }
+  | { readonly type: "already_fulfilled"; readonly serviceRequestId: string | undefined }
   /** The service refuses its size (P-134). */
   | { readonly type: "too_large" }
-  /** The deadline passed, or the stop's last limit was reached, before it got through. */
+  /** Its time limit passed, or the stop's last limit was reached, before it got through. */
   | { readonly type: "given_up"; readonly reason: string }
   /** The service refused it for good. */
   | { readonly type: "refused"; readonly reason: string };
 
 export interface ResponderDeps {
   readonly controlPlane: ControlPlane;
+  readonly deadlines: Deadlines;
   readonly backoff: BackoffBounds;
+  /** How long an answer of a command without deadline is offered, in ms. */
+  readonly undatedLimitMs: number;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Uniform in [0, 1). */
@@ -40,39 +46,51 @@ export class Responder {
   constructor(private readonly deps: ResponderDeps) {}
 
   /**
-   * Posts a terminal response until it is delivered, refused for good, or the signal ends it. The body is the same
-   * bytes at every attempt.
-   * @param signal the command's deadline and the stop's last limit
+   * Posts a terminal response until it is delivered, refused for good, or its time is over: at the command's deadline,
+   * or some minutes from now where there is none. The body is the same bytes at every attempt.
+   * @param stop ends it at once
    */
-  async deliver(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<Delivery> {
+  async deliver(command: Command, payload: ResponsePayload, stop: AbortSignal): Promise<Delivery> {
+    const { deadlines, undatedLimitMs } = this.deps;
+    const over = new AbortController();
+    const overAt = command.deadlineAt === Infinity ? performance.now() + undatedLimitMs : command.deadlineAt;
+    if (overAt <= performance.now()) return { type: "given_up", reason: "response deadline passed" };
+    const limit = deadlines.set(overAt, () => over.abort(new CommandAborted("deadline")));
+    try {
+      return await this.#offer(command, payload, AbortSignal.any([over.signal, stop]));
+    } finally {
+      deadlines.lift(limit);
+    }
+  }
+
+  async #offer(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<Delivery> {
     const { controlPlane, backoff, metrics, log, random } = this.deps;
-    const body = buildResponseBody(payload);
     const headers = correlationHeaders(command);
-    const giveUpAt = command.deadlineAt === Infinity
-      ? performance.now() + UNDATED_LIMIT_MS
-      : command.deadlineAt;
+    if (!headers) return { type: "refused", reason: "its shard token cannot be sent as a header" };
+    const body = buildResponseBody(payload);
+    let lastError = "";
     for (let failures = 0;; failures++) {
       try {
-        const status = await controlPlane.respond(body, headers, signal);
-        return { type: status === 200 ? "delivered" : "already_fulfilled" };
+        const { status, serviceRequestId } = await controlPlane.respond(body, headers, signal);
+        return { type: status === 200 ? "delivered" : "already_fulfilled", serviceRequestId };
       } catch (error) {
-        if (signal.aborted) return { type: "given_up", reason: endOf(signal) };
+        if (signal.aborted) return { type: "given_up", reason: lastError || endOf(signal) };
         metrics.count("commands_response_post_errors_total");
+        lastError = describeError(error);
         const status = error instanceof ControlPlaneStatusError ? error.status : 0;
         if (status === 413) return { type: "too_large" };
-        if (!isTransient(error)) return { type: "refused", reason: describe(error) };
+        if (!isTransient(error)) return { type: "refused", reason: lastError };
         const retryAfterMs = error instanceof ControlPlaneStatusError ? error.retryAfterMs ?? 0 : 0;
         const delayMs = Math.max(backoffDelayMs(failures, backoff, random), retryAfterMs);
         log.warn("response not delivered yet; trying again", {
           ...correlationFields(command),
-          error: describe(error),
+          error: lastError,
           status_code: status || undefined,
           tunnel_request_id: error instanceof ControlPlaneStatusError ? error.serviceRequestId : undefined,
           retry_in_ms: Math.round(delayMs),
           attempt: failures + 1,
         });
-        if (performance.now() + delayMs >= giveUpAt) return { type: "given_up", reason: describe(error) };
-        if (!await this.#wait(delayMs, signal)) return { type: "given_up", reason: endOf(signal) };
+        if (!await this.#wait(delayMs, signal)) return { type: "given_up", reason: lastError };
       }
     }
   }
@@ -82,8 +100,9 @@ export class Responder {
    * @throws whatever made the delivery fail, or the signal's reason
    */
   async deliverEvent(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<void> {
-    const body = buildResponseBody(payload);
     const headers = correlationHeaders(command);
+    if (!headers) return;
+    const body = buildResponseBody(payload);
     for (let failures = 0;; failures++) {
       try {
         await this.deps.controlPlane.respond(body, headers, signal);
@@ -124,21 +143,30 @@ export function correlationFields(command: Command) {
   };
 }
 
-function correlationHeaders(command: Command): [string, string][] {
-  const headers: [string, string][] = [[HEADER.shardToken, command.shardToken]];
+/** @returns undefined when the shard token, without which nothing is accepted, cannot stand in a header */
+function correlationHeaders(command: Command): [string, string][] | undefined {
+  const shardToken = fieldValue(command.shardToken);
+  if (shardToken === undefined) return undefined;
+  const headers: [string, string][] = [[HEADER.shardToken, shardToken]];
   const clientRequestId = headerValue(command.headers, HEADER.requestId);
-  if (clientRequestId !== undefined) headers.push([HEADER.clientRequestId, clientRequestId]);
+  const sendable = clientRequestId === undefined ? undefined : fieldValue(clientRequestId);
+  if (sendable !== undefined) headers.push([HEADER.clientRequestId, sendable]);
   return headers;
 }
+
+/** A text from JSON as a header value: its UTF-8 bytes, one character each, which is what `fetch` sends. */
+function fieldValue(text: string): string | undefined {
+  if (/[^\t\P{Cc}]/u.test(text)) return undefined;
+  return /[^\t -~]/.test(text)
+    ? Array.from(encoder.encode(text), (byte) => String.fromCharCode(byte)).join("")
+    : text;
+}
+
+const encoder = new TextEncoder();
 
 function isTransient(error: unknown): boolean {
   if (error instanceof ControlPlaneStatusError) return isRetryableResponseStatus(error.status);
   return error instanceof ControlPlaneTimeoutError || error instanceof NetError;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof NetError) return `${error.kind}: ${error.detail}`;
-  return error instanceof Error ? error.message : "unknown error";
 }
 
 function endOf(signal: AbortSignal): string {

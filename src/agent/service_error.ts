@@ -1,7 +1,7 @@
 /** What the control plane says when it refuses a call (section 19). */
 
-/** Only this much of a body is kept when it has no known shape (P-137). */
-const MAX_BODY_CHARS = 1024;
+/** Only this much is kept of a body without a known shape, or of one of its members (P-137). */
+const MAX_TEXT_BYTES = 1024;
 /** Only this much of an error body is read (P-136). */
 export const MAX_ERROR_BODY_BYTES = 65_536;
 
@@ -22,6 +22,7 @@ export function parseServiceError(text: string): ServiceErrorDetail {
   if (!parsed) return { code: "", type: "", message: "", body: cut(trimmed) };
   const inner = parsed.error;
   if (isObject(inner)) return detailOf(inner, inner.message);
+  if (inner !== undefined && inner !== null) return { code: "", type: "", message: "", body: cut(trimmed) };
   const message = parsed.message ?? "";
   return detailOf(parsed, message === "" && parsed.detail !== undefined ? parsed.detail : message);
 }
@@ -32,18 +33,23 @@ export function parseServiceError(text: string): ServiceErrorDetail {
  */
 export function describeServiceError(detail: ServiceErrorDetail): string {
   const said = [detail.code, detail.message || detail.body].filter((part) => part !== "").join(": ");
-  const hint = HINTS[detail.code];
+  const hint = mitigationFor(detail.code);
   if (hint === undefined) return said;
   return said === "" ? `mitigation: ${hint}` : `${said} mitigation: ${hint}`;
 }
 
 /** What an operator can do about an error code (P-139), or undefined. */
 export function mitigationFor(code: string): string | undefined {
-  return HINTS[code];
+  return HINTS.get(code);
 }
 
 function detailOf(source: Record<string, unknown>, message: unknown): ServiceErrorDetail {
-  return { code: asText(source.code), type: asText(source.type), message: cut(asText(message)), body: "" };
+  return {
+    code: cut(asText(source.code)),
+    type: cut(asText(source.type)),
+    message: cut(asText(message)),
+    body: "",
+  };
 }
 
 function asText(value: unknown): string {
@@ -51,8 +57,10 @@ function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** Cuts between characters, so that no half of one is left. */
 function cut(text: string): string {
-  return text.length > MAX_BODY_CHARS ? `${text.slice(0, MAX_BODY_CHARS)}...` : text;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_TEXT_BYTES));
+  return read < text.length ? `${text.slice(0, read)}...` : text;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
@@ -69,7 +77,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const HINTS: Readonly<Record<string, string>> = {
+const HINTS: ReadonlyMap<string, string> = new Map(Object.entries({
   invalid_tunnel_id_format:
     "copy the tunnel id exactly into --control-plane.tunnel-id, CONTROL_PLANE_TUNNEL_ID or control_plane.tunnel_id",
   invalid_channel_format: "channel names consist of lowercase letters, digits, - and _",
@@ -105,5 +113,4 @@ const HINTS: Readonly<Record<string, string>> = {
   oauth_shim_target_not_found: "correct harpoon.targets[].label and restart",
   oauth_shim_harpoon_call_failed: "look at the harpoon URL, the health of its target, and the log",
   oauth_shim_upstream_timeout: "the upstream has to answer before the tunnel's time limit",
-  oauth_shim_audience_unavailable: "this needs a client that offers the token audience lookup",
-};
+}));

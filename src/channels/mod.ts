@@ -37,5 +37,10 @@ export { requestFollowing } from "./http/redirects.ts";
 export type { FollowableRequest, FollowedResponse, RedirectRefusal } from "./http/redirects.ts";
 export { canonicalOrigin, splitUrl } from "./http/url_text.ts";
 export type { UrlText } from "./http/url_text.ts";
-export { createStdioChannel, ExecutableNotFoundError, resolveExecutable, StdioStartError } from "./stdio/mod.ts";
+export {
+  createStdioChannel,
+  ExecutableNotFoundError,
+  resolveExecutable,
+  StdioStartError,
+} from "./stdio/mod.ts";
 export type { ProcessGroupEvent, StdioChannel, StdioChannelOptions } from "./stdio/mod.ts";

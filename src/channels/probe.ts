@@ -177,11 +177,11 @@ class Probe {
     const signal = AbortSignal.any([this.#signal, giveUp.signal]);
     try {
       const asking = this.#ask(signal);
-      const limit = this.#clock.sleep(limitMs, AbortSignal.any([this.#signal, waiting.signal]));
+      const limit = this.#clock.limit(limitMs, AbortSignal.any([this.#signal, waiting.signal]));
       const first = await Promise.race([asking, limit]);
       if (first === undefined) {
         this.#publish(onLimit);
-        const late = this.#clock.sleep(LATE_ANSWER_MS, AbortSignal.any([this.#signal, waiting.signal]));
+        const late = this.#clock.limit(LATE_ANSWER_MS, AbortSignal.any([this.#signal, waiting.signal]));
         const verdict = await Promise.race([asking, late]);
         if (verdict === undefined) {
           giveUp.abort(new ProbeGivenUp());

@@ -10,7 +10,7 @@ import { startService } from "../sandbox/mod.ts";
 import type { StubServer } from "../stub/mod.ts";
 import { CliError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
-import { untilStopped } from "./stop_signals.ts";
+import { listenForStop, untilStopped } from "./stop_signals.ts";
 
 /**
  * Runs the agent.
@@ -32,8 +32,13 @@ async function runAgent(config: RunConfig, flags: ParsedFlags, io: CliIo): Promi
   const secretNames = secretNamesOf({ flags, env: io.env });
   const streams = { stdout: Deno.stdout, stderr: Deno.stderr };
   const options = { config, environment: io.env, secretNames, confineMain: true, streams };
-  const service = await starting(() => startService(options));
-  return await untilStopped(service, io);
+  const signals = listenForStop();
+  try {
+    const service = await starting(() => startService(options));
+    return await untilStopped(service, signals, io);
+  } finally {
+    signals.close();
+  }
 }
 
 /** Starts the demo server when it was asked for. */

@@ -9,27 +9,30 @@ const FORCED_EXIT: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM
 /** Signals that ask for a stop; Windows knows only the first. */
 const STOP_SIGNALS: readonly StopSignal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 
-/** Waits for stop signals. The iterator hears every one of them until `close` is called. */
-export function listenForStop(): { next(): Promise<StopSignal>; close(): void } {
+/** The stop signals that this process gets, none of which is lost between two calls. */
+export interface StopSignals {
+  /** The next one; until it comes, every caller waits for the same. */
+  next(): Promise<StopSignal>;
+  close(): void;
+}
+
+/** Hears stop signals until `close` is called. */
+export function listenForStop(): StopSignals {
   const heard: StopSignal[] = [];
-  let wake: (() => void) | undefined;
+  let awaited: PromiseWithResolvers<StopSignal> | undefined;
   const listeners = STOP_SIGNALS.map((signal) => {
     const listener = () => {
-      heard.push(signal);
-      wake?.();
+      if (awaited === undefined) heard.push(signal);
+      else awaited.resolve(signal);
+      awaited = undefined;
     };
     Deno.addSignalListener(signal, listener);
     return { signal, listener };
   });
   return {
-    async next() {
-      for (;;) {
-        const signal = heard.shift();
-        if (signal) return signal;
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        await promise;
-      }
+    next() {
+      const signal = heard.shift();
+      return signal === undefined ? (awaited ??= Promise.withResolvers()).promise : Promise.resolve(signal);
     },
     close() {
       for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
@@ -39,35 +42,31 @@ export function listenForStop(): { next(): Promise<StopSignal>; close(): void } 
 
 /**
  * Runs a service until a signal or a crash ends it: the first signal drains, a second one stops at once.
+ * @param signals listened to since before the start, so that a signal in the middle of it ends nothing halfway
  * @returns exit code
  */
-export async function untilStopped(service: Service, io: CliIo): Promise<number> {
-  const signals = listenForStop();
-  try {
-    const first = await Promise.race([signals.next(), service.crashed]);
-    if (first !== "SIGINT" && first !== "SIGTERM") {
-      await service.stopNow();
-      io.stderr(`agent thread crashed: ${first}\n`);
-      return 1;
-    }
-    service.log.info("stop requested; a second signal stops at once", { signal: first });
-    const drained = service.drain();
-    const outcome = await Promise.race([drained, signals.next()]);
-    if (typeof outcome === "string") {
-      await service.stopNow();
-      return FORCED_EXIT[outcome];
-    }
-    if (outcome.error !== "") {
-      io.stderr(`stop tunnel-client: ${outcome.error}\n`);
-      return 1;
-    }
-    const lost = outcome.summary.outcomes.undeliverable;
-    if (lost === 0) return 0;
-    io.stderr(
-      `stop tunnel-client: ${lost} of ${outcome.summary.received} commands could not be answered; see the log\n`,
-    );
+export async function untilStopped(service: Service, signals: StopSignals, io: CliIo): Promise<number> {
+  const first = await Promise.race([signals.next(), service.crashed]);
+  if (first !== "SIGINT" && first !== "SIGTERM") {
+    await service.stopNow();
+    io.stderr(`agent thread crashed: ${first}\n`);
     return 1;
-  } finally {
-    signals.close();
   }
+  service.log.info("stop requested; a second signal stops at once", { signal: first });
+  const drained = service.drain();
+  const outcome = await Promise.race([drained, signals.next()]);
+  if (typeof outcome === "string") {
+    await service.stopNow();
+    return FORCED_EXIT[outcome];
+  }
+  if (outcome.error !== "") {
+    io.stderr(`stop tunnel-client: ${outcome.error}\n`);
+    return 1;
+  }
+  const lost = outcome.summary.outcomes.undeliverable;
+  if (lost === 0) return 0;
+  io.stderr(
+    `stop tunnel-client: ${lost} of ${outcome.summary.received} commands could not be answered; see the log\n`,
+  );
+  return 1;
 }

@@ -125,7 +125,7 @@ function checkChannels(
     reader.report("mcp.server-url", undefined, {
       code: "missing_binding",
       message: bound.size > 0
-        ? `main channel is required: only ${others} bound; add channel=main to a --mcp.server-url or --mcp.command`
+        ? `main channel is required: bound are only ${others}; add channel=main to a --mcp.server-url or --mcp.command`
         : "main channel is required: set --mcp.server-url or --mcp.command, or MCP_SERVER_URL or MCP_COMMAND",
       suggestion: "or try the built-in demo server: tunnel-client run --embedded-mcp-stub " +
         "--control-plane.tunnel-id tunnel_... --health.listen-addr 127.0.0.1:0 --health.url-file <file>",

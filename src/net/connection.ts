@@ -2,39 +2,42 @@
 import { closeWire, type Wire } from "./dial.ts";
 import { type Failure, failureOfSocketError } from "./failure.ts";
 import type { Framing } from "./framing.ts";
-import { NetError } from "./net_error.ts";
 import type { HttpRequest } from "./http.ts";
-import { endRequestHead } from "./request_head.ts";
+import { NetError } from "./net_error.ts";
+import { RequestWriter } from "./request_writer.ts";
 import { HeadEnd, MAX_HEAD_BYTES, parseResponseHead, type ResponseHead } from "./response_head.ts";
 
-/** Requests up to this size leave in one write. */
-const WRITE_BUFFER_BYTES = 16 * 1024;
 /** More interim responses than this before the final one are a fault of the peer. */
 const MAX_INTERIM_RESPONSES = 16;
 
 const UNKNOWN_FAILURE: Failure = { kind: "unknown", detail: "connection failed" };
-const NO_ANSWER: Failure = { kind: "eof", detail: "closed without an answer" };
-const HALF_A_HEAD: Failure = { kind: "unexpected_eof", detail: "closed in the middle of an answer's head" };
+const NO_ANSWER: Failure = { kind: "eof", detail: "connection closed without an answer" };
+const HALF_A_HEAD: Failure = {
+  kind: "unexpected_eof",
+  detail: "connection closed in the middle of an answer's head",
+};
+const HALF_A_BODY: Failure = {
+  kind: "unexpected_eof",
+  detail: "connection closed before the end of the answer",
+};
 
-const encoder = new TextEncoder();
-const headDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A connection is busy with an exchange, idle in the pool, or closed for good. */
 export class Connection {
   /** Key of the requests that may use it. */
   readonly key: string;
-  /** `performance.now()` at which it may no longer be reused; set while idle. */
-  idleUntilMs = 0;
-  /** `performance.now()` at which it became idle. */
+  /** `performance.now()` from which on it is idle, and until which it may be used again. */
   idleSinceMs = 0;
+  idleUntilMs = 0;
   /** What the last response said of how long the peer keeps it when idle, in ms. */
   keepAliveMs: number | undefined;
 
   readonly #wire: Wire;
+  readonly #writer: RequestWriter;
   readonly #secure: boolean;
-  readonly #readBuffer = new Uint8Array(MAX_HEAD_BYTES);
+  readonly #buffer = new Uint8Array(MAX_HEAD_BYTES);
   readonly #headEnd = new HeadEnd();
-  #writeBuffer: Uint8Array | undefined;
   #start = 0;
   #end = 0;
   #state: "busy" | "idle" | "closed" = "busy";
@@ -42,15 +45,13 @@ export class Connection {
   #idleRead: Promise<number | null> | undefined;
   #onIdleEnd: ((connection: Connection) => void) | undefined;
   #signal: AbortSignal | undefined;
-  #writing = false;
-  #writtenBytes = 0;
-  #writeError: unknown;
 
-  /** @param secure whether the wire encrypts, so that a failed write says nothing about what has left */
-  constructor(wire: Wire, { key, secure }: { key: string; secure: boolean }) {
+  /** @param options.secure whether the wire encrypts, so that a failed write says nothing about what has left */
+  constructor(wire: Wire, options: { readonly key: string; readonly secure: boolean }) {
     this.#wire = wire;
-    this.key = key;
-    this.#secure = secure;
+    this.#writer = new RequestWriter(wire);
+    this.key = options.key;
+    this.#secure = options.secure;
   }
 
   /** True once it has been closed, by whichever side. */
@@ -68,29 +69,37 @@ export class Connection {
     this.#state = "busy";
     this.#signal = request.signal;
     this.#signal?.addEventListener("abort", this);
-    this.#writtenBytes = 0;
-    this.#writeError = undefined;
     try {
-      this.#signal?.throwIfAborted();
-      this.#send(head, request);
+      this.throwIfAborted();
+      this.#writer.send(head, request);
       for (let interim = 0; interim <= MAX_INTERIM_RESPONSES; interim++) {
         const response = await this.#readHead();
         if (response.status >= 200) return response;
-        // RFC 9110 §15.2.2: only who asked for an upgrade may be told to switch.
-        if (response.status === 101) break;
+        if (response.status === 101) {
+          throw new NetError("unknown", "the answer is not valid HTTP: it switches protocols unasked", true);
+        }
       }
       throw new NetError("unknown", "the answer is not valid HTTP: interim responses without an end", true);
     } catch (error) {
+      this.detach();
       this.close();
       throw error;
     }
   }
 
-  /** Gives the framing what has been read; returns the data among it, valid until the next call. */
+  /**
+   * Gives the framing what has been read; returns the data among it, valid until the next call.
+   * @throws {NetError} when the framing is broken; the connection is closed then
+   */
   take(framing: Framing): Uint8Array {
-    framing.accept(this.#readBuffer, this.#start, this.#end);
+    try {
+      framing.accept(this.#buffer, this.#start, this.#end);
+    } catch (error) {
+      this.close(); // where its next answer begins, nobody knows
+      throw error;
+    }
     this.#start = framing.next;
-    return this.#readBuffer.subarray(framing.dataStart, framing.dataEnd);
+    return this.#buffer.subarray(framing.dataStart, framing.dataEnd);
   }
 
   /**
@@ -100,25 +109,33 @@ export class Connection {
    */
   async fill(): Promise<boolean> {
     this.#start = this.#end = 0;
-    const read = await this.#read(this.#readBuffer);
+    const read = await this.fillInto(this.#buffer);
     this.#end = read ?? 0;
     return read !== null;
   }
 
-  /** Reads past the buffer into the caller's memory; as {@link Connection.fill} otherwise. Null at the end. */
-  fillInto(memory: Uint8Array): Promise<number | null> {
-    return this.#read(memory);
+  /** Reads past the buffer into the caller's memory, otherwise as {@link Connection.fill}; null at the end. */
+  async fillInto(memory: Uint8Array): Promise<number | null> {
+    try {
+      const read = await this.#wire.read(memory);
+      if (read === null) this.throwIfAborted();
+      return read;
+    } catch (error) {
+      this.throwIfAborted();
+      const { kind, detail } = failureOfRead(error, HALF_A_BODY);
+      throw new NetError(kind, detail, true, { cause: error });
+    }
   }
 
   /**
    * Ends the exchange after its whole body has been taken.
-   * @returns true when the connection can be used again
+   * @returns true when the connection can be used again; otherwise it is closed
    */
   finish(): boolean {
     this.detach();
     if (this.#state === "closed") return false;
     // Bytes behind the answer belong to nobody; an answer that overtook its request leaves the rest of that unsent.
-    if (this.#start === this.#end && !this.#writing && this.#writeError === undefined) return true;
+    if (this.#start === this.#end && !this.#writer.busy && this.#writer.error === undefined) return true;
     this.close();
     return false;
   }
@@ -139,7 +156,7 @@ export class Connection {
     this.#state = "idle";
     this.#onIdleEnd = onEnd;
     this.#start = this.#end = 0;
-    this.#idleRead = this.#wire.read(this.#readBuffer);
+    this.#idleRead = this.#wire.read(this.#buffer);
     this.#idleRead.then(this.#idleReadEnded, this.#idleReadEnded);
   }
 
@@ -161,144 +178,61 @@ export class Connection {
     this.#onIdleEnd?.(this);
   };
 
-  #send(head: string, request: HttpRequest): void {
-    const { body, method } = request;
-    const buffer = this.#writeBuffer ??= new Uint8Array(WRITE_BUFFER_BYTES);
-    // The body is encoded first, behind the longest head there can be, because the head names its length.
-    const headRoom = head.length * 3 + 64;
-    if (body === undefined || headRoom + body.length <= buffer.length) {
-      const bodyRoom = buffer.subarray(Math.min(headRoom, buffer.length));
-      const bodyBytes = body === undefined ? 0 : putBody(body, bodyRoom);
-      if (bodyBytes >= 0) {
-        const text = head + endRequestHead(method, body === undefined ? undefined : bodyBytes);
-        const { read, written } = encoder.encodeInto(text, buffer);
-        if (read === text.length) {
-          buffer.copyWithin(written, headRoom, headRoom + bodyBytes);
-          this.#write(buffer.subarray(0, written + bodyBytes), undefined);
-          return;
-        }
-      }
-    }
-    const bytes = typeof body === "string" ? encoder.encode(body) : body;
-    this.#write(encoder.encode(head + endRequestHead(method, bytes?.length)), bytes);
-  }
-
-  async #write(first: Uint8Array, second: Uint8Array | undefined): Promise<void> {
-    this.#writing = true;
-    try {
-      await this.#writeAll(first);
-      if (second !== undefined) await this.#writeAll(second);
-    } catch (error) {
-      // Who waits for the answer judges it: a peer may answer without reading the request to its end.
-      this.#writeError = error;
-    } finally {
-      this.#writing = false;
-    }
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    let written = await this.#wire.write(bytes);
-    this.#writtenBytes += written;
-    while (written < bytes.length) {
-      const more = await this.#wire.write(bytes.subarray(written));
-      written += more;
-      this.#writtenBytes += more;
-    }
-  }
-
   async #readHead(): Promise<ResponseHead> {
-    const buffer = this.#readBuffer;
+    const buffer = this.#buffer;
     this.#headEnd.reset();
     let looked = this.#start;
     for (;;) {
       const headEnd = this.#headEnd.find(buffer, looked, this.#end);
       if (headEnd >= 0) {
-        const text = headDecoder.decode(buffer.subarray(this.#start, headEnd));
+        const text = decoder.decode(buffer.subarray(this.#start, headEnd));
         this.#start = headEnd;
         return parseResponseHead(text);
       }
+      // Behind an interim response: move up what is there of the next head.
+      if (this.#start > 0) buffer.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
       looked = this.#end;
-      if (this.#start > 0) {
-        // Behind an interim response: move up what is there of the next head.
-        buffer.copyWithin(0, this.#start, this.#end);
-        this.#end -= this.#start;
-        looked -= this.#start;
-        this.#start = 0;
-      }
-      if (this.#end === buffer.length) {
+      if (looked === buffer.length) {
         throw new NetError("unknown", `the answer's head is larger than ${MAX_HEAD_BYTES} bytes`, true);
       }
-      const read = await this.#readForHead(this.#end === 0 ? buffer : buffer.subarray(this.#end));
-      this.#end += read;
+      this.#end += await this.#readForHead(looked === 0 ? buffer : buffer.subarray(looked));
     }
   }
 
-  async #readForHead(into: Uint8Array): Promise<number> {
-    let failure: Failure = this.#end === 0 ? NO_ANSWER : HALF_A_HEAD;
+  async #readForHead(memory: Uint8Array): Promise<number> {
+    const atEnd = this.#end === 0 ? NO_ANSWER : HALF_A_HEAD;
+    const reading = this.#idleRead ?? this.#wire.read(memory);
+    this.#idleRead = undefined;
+    let failure = atEnd;
     let cause: unknown;
     try {
-      const read = await this.#rawRead(into);
+      const read = await reading;
       if (read !== null) return read;
     } catch (error) {
+      failure = failureOfRead(error, atEnd);
       cause = error;
-      failure = this.#failureOf(error, failure);
     }
-    throw await this.#noAnswer(failure, cause);
-  }
-
-  /** The error for an exchange that ended before its answer. */
-  async #noAnswer(failure: Failure, cause: unknown): Promise<unknown> {
-    if (this.#signal?.aborted) return this.#signal.reason;
-    // The write may have failed in the same turn; whether any byte had left by then decides what may be repeated.
-    if (this.#writing) await eventLoopTurn();
-    if (this.#signal?.aborted) return this.#signal.reason;
-    if (this.#writeError !== undefined && failure === NO_ANSWER) {
-      failure = failureOfSocketError(this.#writeError, UNKNOWN_FAILURE);
-      cause = this.#writeError;
+    // A write may have failed in the same turn. Whether any byte had left by then decides what may be repeated.
+    if (this.#writer.busy) await eventLoopTurn();
+    this.throwIfAborted();
+    const writeError = this.#writer.error;
+    if (writeError !== undefined && failure === NO_ANSWER) {
+      failure = failureOfSocketError(writeError, UNKNOWN_FAILURE);
+      cause = writeError;
     }
-    const requestWritten = this.#secure || this.#writtenBytes > 0 || this.#writeError === undefined;
-    return new NetError(failure.kind, failure.detail, requestWritten, { cause });
-  }
-
-  async #read(into: Uint8Array): Promise<number | null> {
-    try {
-      return await this.#rawRead(into);
-    } catch (error) {
-      if (this.#signal?.aborted) throw this.#signal.reason;
-      const { kind, detail } = this.#failureOf(error, {
-        kind: "unexpected_eof",
-        detail: "connection closed before the end of the answer",
-      });
-      throw new NetError(kind, detail, true, { cause: error });
-    }
-  }
-
-  #rawRead(into: Uint8Array): Promise<number | null> {
-    const idleRead = this.#idleRead;
-    if (idleRead === undefined) return this.#wire.read(into);
-    this.#idleRead = undefined;
-    return idleRead;
-  }
-
-  /** @param atEnd what a TLS stream that ends without saying so amounts to */
-  #failureOf(error: unknown, atEnd: Failure): Failure {
-    if (error instanceof Deno.errors.UnexpectedEof) return atEnd;
-    return failureOfSocketError(error, UNKNOWN_FAILURE);
+    const requestWritten = this.#secure || this.#writer.writtenBytes > 0 || writeError === undefined;
+    throw new NetError(failure.kind, failure.detail, requestWritten, { cause });
   }
 }
 
-/** One turn of the event loop, in which the system's news about sockets arrives. A zero timer, and nothing less, waits for them. */
+/** @param atEnd what it means when the stream ends; TLS reports an end without farewell as an error */
+function failureOfRead(error: unknown, atEnd: Failure): Failure {
+  return error instanceof Deno.errors.UnexpectedEof ? atEnd : failureOfSocketError(error, UNKNOWN_FAILURE);
+}
+
+/** One turn of the event loop, in which news about sockets arrive; a zero timer, and nothing less, waits for them. */
 export function eventLoopTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** Puts the body into memory; -1 when it does not fit. */
-function putBody(body: string | Uint8Array, room: Uint8Array): number {
-  if (typeof body === "string") {
-    const { read, written } = encoder.encodeInto(body, room);
-    return read === body.length ? written : -1;
-  }
-  if (body.length > room.length) return -1;
-  room.set(body);
-  return body.length;
 }

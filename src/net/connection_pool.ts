@@ -97,6 +97,9 @@ export class ConnectionPool {
       connection.close();
       this.#forget(connection);
     }
+    for (const [key, connections] of this.#byKey) {
+      if (connections.length === 0) this.#byKey.delete(key);
+    }
     if (this.#idle.size > 0) {
       this.#sweepTimer = setTimeout(this.#sweep, Math.min(SWEEP_EVERY_MS, this.#limits.idleTimeoutMs));
     }

@@ -38,19 +38,23 @@ export const dialDirect: Dial = async (endpoint, signal) => {
   connection.setNoDelay(true);
   connection.setKeepAlive(true);
   if (!endpoint.secure) return connection;
-  // Not `Deno.connectTls`, which takes no signal.
-  const secured = await Deno.startTls(connection, { hostname, alpnProtocols: ["http/1.1"] });
-  const close = () => closeWire(secured);
+  // Not `Deno.connectTls`, which takes no signal. Of a handshake that is given up, Deno (2.7 to 2.9) keeps the socket
+  // until the peer says or closes something; only `node:tls` can end it, which checks certificates less exactly.
+  let wire: Deno.Conn = connection;
+  const close = () => closeWire(wire);
   signal.addEventListener("abort", close, { once: true });
   try {
+    const secured = await Deno.startTls(connection, { hostname, alpnProtocols: ["http/1.1"] });
+    wire = secured;
+    signal.throwIfAborted();
     await secured.handshake();
+    return secured;
   } catch (error) {
     close();
     throw error;
   } finally {
     signal.removeEventListener("abort", close);
   }
-  return secured;
 };
 
 /**
@@ -64,6 +68,7 @@ export async function dialWithin(
   signal: AbortSignal | undefined,
   dial: Dial,
 ): Promise<Wire> {
+  signal?.throwIfAborted();
   const stop = new AbortController();
   const onAbort = () => stop.abort();
   signal?.addEventListener("abort", onAbort, { once: true });

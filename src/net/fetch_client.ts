@@ -1,4 +1,5 @@
 /** The client for the control plane: `fetch`, because it brings HTTP/2. */
+import { FetchAbort } from "./fetch_abort.ts";
 import { FetchBody } from "./fetch_body.ts";
 import { failureOfFetch } from "./fetch_failure.ts";
 import type { HeaderPairs, HttpBody, HttpClient, HttpRequest, HttpResponse } from "./http.ts";
@@ -31,8 +32,8 @@ class FetchClient implements HttpClient {
   }
 
   async request(request: HttpRequest): Promise<HttpResponse> {
-    const { signal } = request;
-    signal?.throwIfAborted();
+    request.signal?.throwIfAborted();
+    const abort = new FetchAbort(request.signal);
     try {
       const response = await fetch(request.url, {
         client: this.#client,
@@ -40,11 +41,12 @@ class FetchClient implements HttpClient {
         headers: request.headers as [string, string][],
         body: request.body as BodyInit | undefined,
         redirect: "manual",
-        signal,
+        signal: abort.signal,
       });
-      return new FetchResponse(response, signal);
+      return new FetchResponse(response, abort);
     } catch (error) {
-      signal?.throwIfAborted();
+      abort.release();
+      abort.throwIfAborted();
       throw failureOfFetch(error);
     }
   }
@@ -61,9 +63,9 @@ class FetchResponse implements HttpResponse {
   readonly body: HttpBody;
   readonly #headers: Headers;
 
-  constructor(response: Response, signal: AbortSignal | undefined) {
+  constructor(response: Response, abort: FetchAbort) {
     this.status = response.status;
-    this.body = new FetchBody(response, signal);
+    this.body = new FetchBody(response, abort);
     this.#headers = response.headers;
   }
 

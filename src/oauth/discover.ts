@@ -64,10 +64,10 @@ export async function discoverProtectedResource(
   }
 }
 
-/** How trying one candidate ended: the search is over, or goes on with why this one gave nothing. */
+/** How trying one candidate ended: with the document, or with why it gave none and whether that ends the search. */
 type Trial =
-  | { readonly type: "over"; readonly result: DiscoveryResult }
-  | { readonly type: "next"; readonly timedOut: boolean; readonly text: string };
+  | Extract<DiscoveryResult, { type: "found" }>
+  | { readonly type: "next" | "stop"; readonly timedOut: boolean; readonly text: string };
 
 class Search {
   readonly #target: HttpTarget;
@@ -82,7 +82,7 @@ class Search {
 
   async run(signal: AbortSignal): Promise<DiscoveryResult> {
     const candidates = metadataCandidates(this.#target.url, await this.#advertisedUrl(signal));
-    const trials = new Map<Candidate, string>();
+    const reasons = new Map<Candidate, string>();
     const slow: Candidate[] = [];
     for (const [index, candidate] of candidates.entries()) {
       const fetched = await fetchDocument(
@@ -92,23 +92,23 @@ class Search {
         signal,
         this.#clock,
       );
-      const trial = judge(candidate, fetched, index < candidates.length - 1);
-      if (trial.type === "over") return trial.result;
-      trials.set(candidate, trial.text);
+      const trial = judge(fetched, index < candidates.length - 1);
+      if (trial.type === "found") return trial;
+      reasons.set(candidate, trial.text);
+      if (trial.type === "stop") return failure(reasons);
       if (trial.timedOut) slow.push(candidate);
     }
     if (slow.length > 0) {
-      this.#log.warn("oauth discovery tries slow candidates again", {
-        candidates: slow.map((c) => c.source),
-      });
+      const sources = slow.map(({ source }) => source);
+      this.#log.warn("oauth discovery tries slow candidates again", { candidates: sources });
     }
     for (const [index, candidate] of slow.entries()) {
       const trial = await this.#tryAgain(candidate, index < slow.length - 1, signal);
-      if (trial.type === "over") return trial.result;
-      trials.set(candidate, trial.text);
+      if (trial.type === "found") return trial;
+      reasons.set(candidate, trial.text);
+      if (trial.type === "stop") break;
     }
-    const reasons = [...trials].map(([candidate, text]) => `${candidate.source}: ${text}`);
-    return { type: "failure", text: `no protected resource metadata found (${reasons.join("; ")})` };
+    return failure(reasons);
   }
 
   /** One slow candidate, with more patience every time; any other error ends it (OD-34). */
@@ -116,8 +116,8 @@ class Search {
     let trial: Trial = { type: "next", timedOut: true, text: "timed out" };
     for (const limitMs of SECOND_PASS_LIMITS_MS) {
       const fetched = await fetchDocument(this.#target, candidate.url, limitMs, signal, this.#clock);
-      trial = judge(candidate, fetched, hasNext);
-      if (trial.type === "over" || !trial.timedOut) return trial;
+      trial = judge(fetched, hasNext);
+      if (trial.type !== "next" || !trial.timedOut) return trial;
     }
     return trial;
   }
@@ -152,28 +152,24 @@ class Search {
 }
 
 /** Decides what one answer means (OD-31). @param hasNext true when another candidate follows */
-function judge(candidate: Candidate, fetched: Document | FetchFault, hasNext: boolean): Trial {
+function judge(fetched: Document | FetchFault, hasNext: boolean): Trial {
   if (fetched.type === "fault") {
     const { status, timedOut, text } = fetched;
-    if (status === 0 || (hasNext && isMissing(status))) return { type: "next", timedOut, text };
-    return over(`${candidate.source}: ${text}`);
+    const goesOn = status === 0 || (hasNext && isMissing(status));
+    return { type: goesOn ? "next" : "stop", timedOut, text };
   }
   const { status, headers, bytes } = fetched;
   if (hasNext && isMissing(status)) return { type: "next", timedOut: false, text: `status ${status}` };
-  const metadataFault = findMetadataFault(bytes);
-  if (metadataFault === undefined) {
-    return { type: "over", result: { type: "found", status, headers, text: bytes } };
-  }
-  // A guard in front of the well-known path says nothing about the root.
-  if (hasNext && isDenied(status)) return { type: "next", timedOut: false, text: `status ${status}` };
-  return over(`${candidate.source}: status ${status}, invalid metadata: ${metadataFault}`);
+  const fault = findMetadataFault(bytes);
+  if (fault === undefined) return { type: "found", status, headers, text: bytes };
+  // A guard in front of the well-known path says nothing about the root (OD-32).
+  const type = hasNext && isDenied(status) ? "next" : "stop";
+  return { type, timedOut: false, text: `status ${status}, invalid metadata: ${fault}` };
 }
 
-function over(text: string): Trial {
-  return {
-    type: "over",
-    result: { type: "failure", text: `no protected resource metadata found (${text})` },
-  };
+function failure(reasons: ReadonlyMap<Candidate, string>): DiscoveryResult {
+  const texts = [...reasons].map(([{ source }, text]) => `${source}: ${text}`);
+  return { type: "failure", text: `no protected resource metadata found (${texts.join("; ")})` };
 }
 
 function isMissing(status: number): boolean {

@@ -51,7 +51,7 @@ export async function withinTime<T>(
 ): Promise<T> {
   const limit = new AbortController();
   const done = new AbortController();
-  const watch = clock.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(
+  const watch = clock.limit(limitMs, AbortSignal.any([signal, done.signal])).then(
     () => limit.abort(new TimeLimitError()),
     () => undefined, // the work has ended, or everything is being stopped
   );

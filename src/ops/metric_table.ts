@@ -105,7 +105,7 @@ const httpMethod: LabelBound = (method) => HTTP_METHODS.has(method) ? method : "
 
 /** A URL path with the ids of tunnels replaced by `{tunnel_id}`, without a query (P-153). */
 export const routeTemplate: LabelBound = (path) =>
-  path.replace(/[?#].*$/s, "").replace(/\/(tunnels?|mcp)\/(?!\{)[^/]+/g, "/$1/{tunnel_id}") || "/";
+  path.replace(/[?#].*$/s, "").replace(/\/v1\/(tunnels?|mcp)\/(?!\{)[^/]+/, "/v1/$1/{tunnel_id}") || "/";
 
 function counter(
   name: string,

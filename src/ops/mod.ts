@@ -15,7 +15,7 @@ export { createLogSink, LogFileError } from "./log_sink.ts";
 export type { ByteStream, LogSink, LogSinkOptions } from "./log_sink.ts";
 export { createMetricStore } from "./metric_store.ts";
 export type { MetricStore } from "./metric_store.ts";
-export { METRIC_TABLE, routeTemplate } from "./metric_table.ts";
+export { METRIC_TABLE } from "./metric_table.ts";
 export type { MetricRow } from "./metric_table.ts";
 export type {
   HistogramSeries,

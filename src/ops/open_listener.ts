@@ -49,7 +49,10 @@ export async function openListener(
     };
   } catch (error) {
     const { server } = opened ?? {};
-    const failures = await tryAll([...(server ? [() => server.close(0), removeSocket] : []), releasePid]);
+    const failures = await tryAll([
+      ...(server ? [() => server.close(STOP_GRACE_MS), removeSocket] : []),
+      releasePid,
+    ]);
     for (const failure of failures) {
       log.warn("could not clean up after a failed start", { component: "health", error: String(failure) });
     }

@@ -5,8 +5,11 @@ export const REDACTED = "[REDACTED]";
 
 interface TextRule {
   readonly pattern: RegExp;
-  readonly replace: string | ((match: string, ...groups: string[]) => string);
+  readonly replace: (match: string, ...groups: string[]) => string;
 }
+
+const wholly = () => REDACTED;
+const afterPrefix = (_match: string, prefix: string) => prefix + REDACTED;
 
 const SECRET_NAMES = "api[_-]?key|access_token|refresh_token|id_token|client_secret|code|password|secret";
 /** Names beyond the published list, whose values survived there (RD-0). */
@@ -28,7 +31,7 @@ function isPlainErrorCode(name: string, value: string): boolean {
 const TEXT_RULES: readonly TextRule[] = [
   {
     pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-    replace: REDACTED,
+    replace: wholly,
   },
   // T1 … T4, and the same for every scheme and for the other headers that carry credentials.
   {
@@ -36,17 +39,18 @@ const TEXT_RULES: readonly TextRule[] = [
       `(\\b(?:proxy-)?authorization:[ \\t]*(?:(?:${AUTH_SCHEMES})[ \\t]+)?)[^\\r\\n]+`,
       "gi",
     ),
-    replace: `$1${REDACTED}`,
+    replace: afterPrefix,
   },
-  { pattern: /(\bx-tunnel-shard-token:[ \t]*)[^\r\n]+/gi, replace: `$1${REDACTED}` },
-  { pattern: /(\b(?:set-)?cookie:[ \t]*)[^\r\n]+/gi, replace: `$1${REDACTED}` },
-  { pattern: /(\b(?:x-)?api-?key:[ \t]*)[^\r\n]+/gi, replace: `$1${REDACTED}` },
+  { pattern: /(\bx-tunnel-shard-token:[ \t]*)[^\r\n]+/gi, replace: afterPrefix },
+  { pattern: /(\b(?:set-)?cookie:[ \t]*)[^\r\n]+/gi, replace: afterPrefix },
+  // Not `control-plane.api-key: …`, the way errors name a setting.
+  { pattern: /((?<![\w.-])(?:x-)?api-?key:[ \t]*)[^\r\n]+/gi, replace: afterPrefix },
   // T5
-  { pattern: /\bsk-[A-Za-z0-9_-]{10,}/g, replace: "sk-REDACTED" },
+  { pattern: /\bsk-[A-Za-z0-9_-]{10,}/g, replace: () => "sk-REDACTED" },
   // T6
   {
     pattern: new RegExp(`([?&](?:${SECRET_NAMES}|${MORE_NAMES}|${QUERY_ONLY_NAMES})=)[^&#\\s"]+`, "gi"),
-    replace: `$1${REDACTED}`,
+    replace: afterPrefix,
   },
   // T7
   {
@@ -67,18 +71,21 @@ const TEXT_RULES: readonly TextRule[] = [
   // The same inside a JSON string, where every quote is escaped.
   {
     pattern: new RegExp(`(\\\\"(?:${SECRET_NAMES}|${MORE_NAMES})\\\\"\\s*:\\s*\\\\").*?(\\\\"|$)`, "gim"),
-    replace: `$1${REDACTED}$2`,
+    replace: (_match, prefix, quote) => prefix + REDACTED + quote,
   },
   // T9
-  { pattern: /(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"':]*:[^\s/?#"]*@/gi, replace: `$1${REDACTED}@` },
+  {
+    pattern: /(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"':]*:[^\s/?#"]*@/gi,
+    replace: (_match, scheme) => `${scheme}${REDACTED}@`,
+  },
   // A scheme word in prose ("Basic authentication") is followed by a plain word, a credential is not.
   {
     pattern:
       /\b([Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]+(?![A-Za-z][a-z]{0,18}\b(?![=.\d_~+/-]))[\w.~+/-]{6,}={0,2}/g,
-    replace: `$1 ${REDACTED}`,
+    replace: (_match, scheme) => `${scheme} ${REDACTED}`,
   },
-  { pattern: /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, replace: REDACTED },
-  { pattern: /\b(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|xox[a-z]-[\w-]{10,})/g, replace: REDACTED },
+  { pattern: /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, replace: wholly },
+  { pattern: /\b(?:gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|xox[a-z]-[\w-]{10,})/g, replace: wholly },
 ];
 
 /** No rule can match a text without one of these; most texts have none and cost one scan. */
@@ -91,9 +98,7 @@ export function scrubText(text: string): string {
   if (!NEEDS_PUNCTUATION.test(text) || !NEEDS_KEYWORD.test(text)) return text;
   let scrubbed = text;
   for (const { pattern, replace } of TEXT_RULES) {
-    scrubbed = typeof replace === "string"
-      ? scrubbed.replace(pattern, replace)
-      : scrubbed.replace(pattern, replace);
+    scrubbed = scrubbed.replace(pattern, replace);
   }
   return scrubbed;
 }

@@ -1,7 +1,7 @@
 /** An HTTP server that can be closed without cutting off what it is answering. */
 export interface RunningServer {
   readonly addr: Deno.Addr;
-  /** Waits for running requests, at most `graceMs`, then closes the listener and every connection. */
+  /** Closes the listener once the running requests are answered, or after `graceMs`, whichever comes first. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -33,16 +33,19 @@ export function serve(
   return {
     addr: server.addr,
     async close(graceMs) {
-      // Deno's own graceful shutdown waits for connections that never send a request, and cannot be cut short:
-      // aborting it later throws from inside the runtime (2.7 to 2.9).
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, graceMs);
+      const late = new Promise<"late">((resolve) => {
+        timer = setTimeout(resolve, graceMs, "late");
       });
-      await Promise.race([Promise.all(running), late]);
+      // One or the other: aborting after a graceful shutdown has begun throws from inside the runtime (2.7 to 2.9).
+      if (await Promise.race([Promise.all(running), late]) === "late") {
+        end.abort();
+      } else {
+        await Promise.race([server.shutdown(), late]);
+        // 2.7 waits for connections that never ask for anything; they must not keep the program from ending.
+        server.unref();
+      }
       clearTimeout(timer);
-      end.abort();
-      await server.finished;
     },
   };
 }

@@ -1,8 +1,9 @@
 import type { AgentResponse } from "./agent_response.ts";
 import { connectorHeaders, contentTypeOf } from "./connector_headers.ts";
-import { EventStream, eventText } from "./event_stream.ts";
+import { type EventFate, EventStream, eventText } from "./event_stream.ts";
 import type { CallFailure, CallReply } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
+import type { Counters } from "./relay_counts.ts";
 import { RelayError } from "./relay_error.ts";
 import { connectorStatus, forbidsBody } from "./reply_status.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -81,10 +82,7 @@ export class ConnectorReply implements CallReply {
     this.#stream = new EventStream({
       bufferBytes: core.settings.streamBufferBytes,
       holdMs: core.settings.notificationHoldMs,
-      onEvent: (written) => {
-        if (written) tunnel.counters.notificationsSent++;
-        else tunnel.counters.notificationsDropped++;
-      },
+      onEvent: (fate) => countEvent(tunnel.counters, fate),
       onGone,
     });
     const headers = this.#streamHeaders(connectorHeaders(first, metadataUrl));
@@ -100,6 +98,17 @@ export class ConnectorReply implements CallReply {
       ["x-request-id", this.#parts.requestId],
     );
     return kept;
+  }
+}
+
+function countEvent(counters: Counters, fate: EventFate): void {
+  if (fate === "held") counters.notificationsHeld++;
+  else if (fate === "written") counters.notificationsSent++;
+  else if (fate === "dropped") counters.notificationsDropped++;
+  else {
+    counters.notificationsHeld--;
+    if (fate === "written-late") counters.notificationsSent++;
+    else if (fate === "dropped-late") counters.notificationsDropped++;
   }
 }
 

@@ -13,13 +13,16 @@ interface HeldEvent {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+/** `held` is followed by one of the others. `released`: the stream ended before there was room. */
+export type EventFate = "written" | "held" | "written-late" | "dropped" | "dropped-late" | "released";
+
 export interface EventStreamOptions {
   /** Unread bytes from which on events are held. */
   readonly bufferBytes: number;
   /** A held event is dropped after this, in ms. */
   readonly holdMs: number;
-  /** Told of every event: written, or dropped because nobody read. */
-  readonly onEvent: (written: boolean) => void;
+  /** Told of every event: it was written, it has to wait (and will be told of again), or nobody read and it is lost. */
+  readonly onEvent: (fate: EventFate) => void;
   /** The reader has gone away. */
   readonly onGone: () => void;
 }
@@ -58,13 +61,14 @@ export class EventStream {
     const bytes = encoder.encode(eventText(json));
     if (this.#held.length === 0 && (controller.desiredSize ?? 0) > 0) {
       controller.enqueue(bytes);
-      this.#options.onEvent(true);
+      this.#options.onEvent("written");
       return undefined;
     }
     if (this.#held.length >= MAX_HELD) {
-      this.#options.onEvent(false);
+      this.#options.onEvent("dropped");
       return undefined;
     }
+    this.#options.onEvent("held");
     return new Promise((settle) => {
       const timer = setTimeout(() => this.#drop(settle), this.#options.holdMs);
       this.#held.push({ bytes, settle, timer });
@@ -75,10 +79,7 @@ export class EventStream {
   finish(json: string | undefined): void {
     const controller = this.#controller;
     if (controller === undefined) return;
-    for (const event of this.#held) {
-      controller.enqueue(event.bytes);
-      this.#options.onEvent(true);
-    }
+    for (const event of this.#held.splice(0)) this.#writeHeld(controller, event);
     if (json !== undefined) controller.enqueue(encoder.encode(eventText(json)));
     controller.close();
     this.#end();
@@ -100,23 +101,30 @@ export class EventStream {
     while (controller !== undefined && (controller.desiredSize ?? 0) > 0) {
       const event = this.#held.shift();
       if (event === undefined) return;
-      controller.enqueue(event.bytes);
-      this.#options.onEvent(true);
-      release(event);
+      this.#writeHeld(controller, event);
     }
+  }
+
+  #writeHeld(controller: ReadableStreamDefaultController<Uint8Array>, event: HeldEvent): void {
+    controller.enqueue(event.bytes);
+    this.#options.onEvent("written-late");
+    release(event);
   }
 
   #drop(settle: () => void): void {
     const at = this.#held.findIndex((event) => event.settle === settle);
     const [event] = this.#held.splice(at, 1);
     if (event === undefined) return;
-    this.#options.onEvent(false);
+    this.#options.onEvent("dropped-late");
     release(event);
   }
 
   #end(): void {
     this.#controller = undefined;
-    for (const event of this.#held.splice(0)) release(event);
+    for (const event of this.#held.splice(0)) {
+      this.#options.onEvent("released");
+      release(event);
+    }
   }
 }
 

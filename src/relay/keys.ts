@@ -1,12 +1,12 @@
 import { HEADER } from "../agent/wire.ts";
 import { RelayError } from "./relay_error.ts";
 import type { Tunnel } from "./tunnel.ts";
+import { TUNNEL_ID } from "./tunnel_id.ts";
 
 /** Header in which a connector shows the relay's own key, so that `Authorization` stays free for the target. */
 export const CONNECTOR_KEY_HEADER = "X-Tunnel-Connector-Key";
 
 const CONNECTOR_KEY = CONNECTOR_KEY_HEADER.toLowerCase();
-const TUNNEL_ID = /^tunnel_[a-z0-9]{32}$/;
 /** RFC 9110 §11.6.1: a 401 names the scheme. */
 const CHALLENGE = { "www-authenticate": "Bearer" };
 

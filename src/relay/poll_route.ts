@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { HEADER } from "../agent/wire.ts";
 import { instanceOf } from "./keys.ts";
 import type { PendingCall } from "./pending_call.ts";
 import { parsePollQuery, type PollQuery } from "./poll_query.ts";
@@ -18,7 +19,7 @@ export async function poll(
   info: Deno.ServeHandlerInfo,
 ): Promise<Response> {
   const query = parsePollQuery(request.url, core.settings);
-  tunnel.openPoll();
+  if (tunnel.openPoll()) logFirstPoll(core, tunnel, request.headers);
   try {
     const calls = await commandsFor(core, tunnel, query, request);
     const reply = pollReply(core, calls);
@@ -29,11 +30,20 @@ export async function poll(
   }
 }
 
+function logFirstPoll({ log }: RelayCore, tunnel: Tunnel, headers: Headers): void {
+  log.info("tunnel client connected", {
+    tunnel_id: tunnel.id,
+    client_instance_id: instanceOf(headers),
+    client_name: headers.get(HEADER.clientName) ?? undefined,
+    client_version: headers.get(HEADER.clientVersion) ?? undefined,
+  });
+}
+
 /** Ends the open polls of the calling instance (feature `poll-release`). */
 export function releasePoll(core: RelayCore, tunnel: Tunnel, request: Request): Response {
   const instanceId = instanceOf(request.headers);
   if (instanceId === undefined) {
-    const param = "X-Tunnel-Client-Instance-Id";
+    const param = HEADER.instanceId;
     throw new RelayError("missing_client_instance_id", `Header ${param} says whose poll is to end.`, {
       param,
     });

@@ -47,7 +47,7 @@ export class RelayCore {
    */
   open(request: CallRequest): PendingCall {
     if (this.#stopped) throw new RelayError("relay_stopping", "The relay is stopping.");
-    request.tunnel.checkCapacity();
+    this.#checkCapacity(request.tunnel);
     const call = new PendingCall({
       ...request,
       order: ++this.#order,
@@ -57,6 +57,20 @@ export class RelayCore {
     this.#calls.add(call);
     call.tunnel.offer(call);
     return call;
+  }
+
+  #checkCapacity(tunnel: Tunnel): void {
+    const refusal = tunnel.refusal();
+    if (refusal === undefined) {
+      tunnel.lastRefusal = "";
+      return;
+    }
+    tunnel.counters.refused++;
+    if (tunnel.lastRefusal !== refusal.code) {
+      tunnel.lastRefusal = refusal.code;
+      this.log.warn("connector requests are refused", { tunnel_id: tunnel.id, error_code: refusal.code });
+    }
+    throw refusal;
   }
 
   /** The open call of this id, queued or delivered. */

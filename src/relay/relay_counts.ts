@@ -33,6 +33,8 @@ export interface RelayCounts {
   readonly notificationsSkipped: number;
   /** Notifications dropped because the connector did not read (P-169). */
   readonly notificationsDropped: number;
+  /** Notifications that wait now for a connector to read (P-169). */
+  readonly notificationsHeld: number;
   /** Polls that are open now. */
   readonly openPolls: number;
 }
@@ -57,5 +59,6 @@ export function newCounters(): Counters {
     notificationsSent: 0,
     notificationsSkipped: 0,
     notificationsDropped: 0,
+    notificationsHeld: 0,
   };
 }

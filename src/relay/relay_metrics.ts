@@ -52,6 +52,11 @@ const GAUGES: readonly Plain[] = [
     "Commands that an agent has and has not answered",
     (_, counts) => counts.inFlight,
   ],
+  [
+    "relay_notifications_held",
+    "Notifications that wait for a connector to read",
+    (_, counts) => counts.notificationsHeld,
+  ],
   ["relay_open_polls", "Polls that are open", (_, counts) => counts.openPolls],
   [
     "relay_last_poll_timestamp_seconds",

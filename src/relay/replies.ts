@@ -1,4 +1,5 @@
 import { FEATURE_POLL_RELEASE, HEADER } from "../agent/wire.ts";
+import { randomText } from "./random_text.ts";
 import type { RelayError } from "./relay_error.ts";
 
 /** What this relay can do beyond the published wire; each name has its chapter in docs/relay-protocol.md. */
@@ -18,18 +19,6 @@ export class IdSource {
   next(kind: "cmd" | "req"): string {
     return `${kind}_${this.#run}${(++this.#count).toString(36)}`;
   }
-}
-
-/** Text of `[a-z0-9]` from the system's random source. @param length number of characters */
-export function randomText(length: number): string {
-  let text = "";
-  while (text.length < length) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
-      // 252 is the largest multiple of 36 below 256: above it, some letters would come more often than others.
-      if (byte < 252 && text.length < length) text += (byte % 36).toString(36);
-    }
-  }
-  return text;
 }
 
 /** Builds the replies that are the relay's own; each carries a unique `X-Request-Id` (P-165). */

@@ -31,7 +31,11 @@ export function relayRoutes(core: RelayCore): Hono<{ Bindings: RouteEnv }> {
 
   app.post("/v1/mcp/:tunnel", connect);
   app.post("/v1/tunnels/:tunnel/response", (c) => takeResponse(core, agent(c), c.req.raw));
-  app.get("/v1/tunnels/:tunnel/poll", (c) => poll(core, agent(c), c.req.raw, c.env.info));
+  app.get("/v1/tunnels/:tunnel/poll", (c) => {
+    const tunnel = agent(c);
+    if (isHead(c)) throw methodNotAllowed("GET, DELETE");
+    return poll(core, tunnel, c.req.raw, c.env.info);
+  });
 
   app.post("/v1/mcp/:tunnel/:channel", connect);
   app.delete("/v1/mcp/:tunnel", connect);
@@ -43,7 +47,10 @@ export function relayRoutes(core: RelayCore): Hono<{ Bindings: RouteEnv }> {
   });
   app.get(
     "/.well-known/oauth-protected-resource/v1/mcp/:tunnel",
-    (c) => discover(core, c.req.param("tunnel"), c.req.raw),
+    (c) => {
+      if (isHead(c)) throw unknownPath();
+      return discover(core, c.req.param("tunnel"), c.req.raw);
+    },
   );
   app.get("/readyz", () => replies.json('{"status":"ok"}'));
   app.get("/healthz", () => replies.text("live"));
@@ -56,6 +63,11 @@ export function relayRoutes(core: RelayCore): Hono<{ Bindings: RouteEnv }> {
     return replies.error(new RelayError("internal_error", "The relay failed to handle this request."));
   });
   return app;
+}
+
+/** The router hands HEAD to GET routes; there it would take commands out of the queue and throw them away. */
+function isHead(c: RelayContext): boolean {
+  return c.req.raw.method === "HEAD";
 }
 
 async function metrics(core: RelayCore, c: RelayContext): Promise<Response> {

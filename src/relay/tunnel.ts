@@ -26,6 +26,8 @@ export class Tunnel implements CallOwner {
   readonly #releases = new ReleaseMemory();
   /** Callers that wait for metadata now. */
   openDiscoveries = 0;
+  /** Code of the last refusal, until a call is accepted again; so that a log tells changes and not every request. */
+  lastRefusal = "";
   #openPolls = 0;
   #inFlight = 0;
   #lastSeenAt: number | undefined;
@@ -70,17 +72,10 @@ export class Tunnel implements CallOwner {
   }
 
   /**
-   * Refuses what could only run into its timeout, or would grow the relay without bound (P-179).
-   * @throws {RelayError} 503 with the reason
+   * Why no further call may be opened now: it could only run into its timeout, or would grow the relay without bound
+   * (P-179).
    */
-  checkCapacity(): void {
-    const refusal = this.#refusal();
-    if (refusal === undefined) return;
-    this.counters.refused++;
-    throw refusal;
-  }
-
-  #refusal(): RelayError | undefined {
+  refusal(): RelayError | undefined {
     if (this.#lastSeenAt === undefined) {
       return new RelayError("tunnel_client_not_seen", "No tunnel client has polled this tunnel yet.", LATER);
     }
@@ -112,16 +107,19 @@ export class Tunnel implements CallOwner {
 
   /**
    * Opens a poll: from now on, until it is closed, an agent counts as connected.
+   * @returns whether it is the first poll of this tunnel
    * @throws {RelayError} 429 when too many polls are open
    */
-  openPoll(): void {
+  openPoll(): boolean {
     if (this.#openPolls >= this.#settings.maxOpenPolls) {
       throw new RelayError("rate_limit_exceeded", "Too many polls are open for this tunnel.", SOON);
     }
     this.#openPolls++;
     this.seen();
+    const isFirst = this.lastPollTimeMs === 0;
     this.lastPollTimeMs = Date.now();
     this.#firstPoll.resolve();
+    return isFirst;
   }
 
   closePoll(): void {

@@ -23,7 +23,9 @@ export class Changes {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const check = () => {
       const found = look();
-      if (found !== undefined && found !== false) resolve(found);
+      if (found === undefined || found === false) return;
+      this.#waiters.delete(check); // at once: looking may take what it finds
+      resolve(found);
     };
     const timer = setTimeout(() => reject(new Error(`waited ${limitMs} ms in vain for ${what}`)), limitMs);
     this.#waiters.add(check);

@@ -107,7 +107,10 @@ export class RawHttpServer {
     const lines = [`HTTP/1.1 ${reply.status} ${reply.status === 200 ? "OK" : "Scripted"}`];
     for (const [name, value] of reply.headers ?? []) lines.push(`${name}: ${value}`);
     const hasBody = reply.status !== 204 && reply.status !== 304 && request.method !== "HEAD";
-    if (hasBody) lines.push(`Content-Length: ${body.length + (reply.fault === "cut" ? 10 : 0)}`);
+    const hasLength = valuesOf({ headers: reply.headers ?? [] }, "Content-Length").length > 0;
+    if (hasBody && !hasLength) {
+      lines.push(`Content-Length: ${body.length + (reply.fault === "cut" ? 10 : 0)}`);
+    }
     if (reply.fault === "close") lines.push("Connection: close");
     const head = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);
     try {

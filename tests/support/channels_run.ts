@@ -65,27 +65,47 @@ export class Collector implements CallObserver {
   }
 }
 
-/** A clock whose waits are `factor` times shorter, and that remembers them. */
-export function fastClock(factor = 50, random = 0): Clock & { readonly sleeps: number[] } {
-  const sleeps: number[] = [];
+export interface TestClock extends Clock {
+  /** All pauses that were asked for, in ms. */
+  readonly pauses: number[];
+  /** All limits that were set, in ms. */
+  readonly limits: number[];
+}
+
+/**
+ * A clock on which pauses pass at once and limits never run out, but for the first few if the test wants.
+ * `now()` runs on by what was not waited for.
+ */
+export function testClock(
+  { random = 0, holdsPauses = false, expiringLimits = 0 }: {
+    readonly random?: number;
+    readonly holdsPauses?: boolean;
+    readonly expiringLimits?: number;
+  } = {},
+): TestClock {
+  const pauses: number[] = [];
+  const limits: number[] = [];
+  let skippedMs = 0;
+  const wait = (passes: boolean, signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      if (passes) queueMicrotask(resolve);
+    });
   return {
-    sleeps,
-    now: () => performance.now() * factor,
+    pauses,
+    limits,
+    now: () => performance.now() + skippedMs,
     random: () => random,
-    sleep(durationMs, signal) {
-      sleeps.push(durationMs);
-      return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const timer = setTimeout(() => {
-          signal.removeEventListener("abort", stop);
-          resolve();
-        }, durationMs / factor);
-        const stop = () => {
-          clearTimeout(timer);
-          reject(signal.reason);
-        };
-        signal.addEventListener("abort", stop, { once: true });
-      });
+    sleep: (durationMs, signal) => {
+      pauses.push(durationMs);
+      if (!holdsPauses) skippedMs += durationMs;
+      return wait(!holdsPauses, signal);
+    },
+    limit: (durationMs, signal) => {
+      const runsOut = limits.push(durationMs) <= expiringLimits;
+      if (runsOut) skippedMs += durationMs;
+      return wait(runsOut, signal);
     },
   };
 }

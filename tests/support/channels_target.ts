@@ -113,6 +113,7 @@ export function startTarget(handler: TargetHandler, port = 0): ScriptedTarget {
   let failure: unknown;
   const accepting = (async () => {
     for await (const connection of listener) {
+      connection.setNoDelay(true);
       open.add(connection);
       const serve = serveConnection(connection, ++connections, requests, handler)
         .catch((error) => {

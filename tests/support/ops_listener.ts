@@ -8,6 +8,7 @@ import {
   type OperatorListenerOptions,
   type OperatorProviders,
   startOperatorListener,
+  type TimelineRing,
 } from "../../src/ops/mod.ts";
 import { type RecordedLog, recordLog } from "./ops_log.ts";
 import { agentStatus, FACTS } from "./ops_status.ts";
@@ -23,7 +24,10 @@ export interface TestListener extends AsyncDisposable {
 export type TestProviders = ReturnType<typeof testProviders>;
 
 /** Providers of a healthy agent, all parts real; `overrides` replaces members. */
-export function testProviders(overrides: Partial<OperatorProviders> = {}, recorded = recordLog()) {
+export function testProviders(
+  overrides: Partial<OperatorProviders & { timeline: TimelineRing }> = {},
+  recorded = recordLog(),
+) {
   const own = createMetricStore();
   const redactor = createRedactor();
   const timeline = createTimelineRing(200);
@@ -43,7 +47,7 @@ const TCP: OperatorListenerOptions = { listenAddr: "127.0.0.1:0", unixSocket: ""
 /** Starts a listener on a port of the system's choice. */
 export async function startTestListener(
   options: Partial<OperatorListenerOptions> = {},
-  overrides: Partial<OperatorProviders> = {},
+  overrides: Partial<OperatorProviders & { timeline: TimelineRing }> = {},
 ): Promise<TestListener> {
   const recorded = recordLog();
   const providers = testProviders(overrides, recorded);
@@ -56,7 +60,6 @@ export async function startTestListener(
     get: (path, headers = {}, method = "GET") => ask(where, path, headers, method),
     async [Symbol.asyncDispose]() {
       await listener.stop();
-      recorded.records();
     },
   };
 }

@@ -1,26 +1,22 @@
-import { type ByteStream, createBatchLog, type Log, type LogRecord } from "../../src/ops/mod.ts";
+import { createFieldLog } from "../../src/ops/field_log.ts";
+import type { ByteStream, Log, LogRecord } from "../../src/ops/mod.ts";
 
 /** A log that keeps what it is told. */
 export interface RecordedLog {
   readonly log: Log;
   /** Every record so far. */
-  records(): readonly LogRecord[];
+  readonly records: readonly LogRecord[];
   /** The first record of an event. */
   find(event: string): LogRecord | undefined;
 }
 
 export function recordLog(): RecordedLog {
   const records: LogRecord[] = [];
-  const batch = createBatchLog({ level: "debug", flush: (batched) => records.push(...batched) });
-  const flushed = () => {
-    batch.flush();
-    return records;
-  };
-  return {
-    log: batch.log,
-    records: flushed,
-    find: (event) => flushed().find((record) => record.event === event),
-  };
+  const log = createFieldLog({
+    enabled: () => true,
+    take: (level, event, fields) => records.push({ timeMs: Date.now(), level, event, fields }),
+  });
+  return { log, records, find: (event) => records.find((record) => record.event === event) };
 }
 
 /** A stream that keeps its text; each write takes at most `maxBytes`, as a pipe may. */

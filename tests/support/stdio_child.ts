@@ -2,8 +2,8 @@
  * A scripted MCP server on stdin and stdout, for tests: what it does is in the method of each message. Everything is
  * synchronous, so that the order of its output is the order of its input.
  *
- * First argument: `plain`, `batch`, `pretty`, `crlf` says how answers are printed; `ignore-term`, `ignore-eof` and
- * `fail-initialize=N` (from its Nth start on, counted by the caller) may follow.
+ * Arguments: `batch`, `pretty` and `crlf` say how answers are printed; `banner`, `die-at-once`, `hold-initialize`,
+ * `refuse-initialize`, `ignore-term` and `ignore-eof` say how it misbehaves.
  */
 type Message = {
   id?: string | number;
@@ -48,7 +48,8 @@ const actions: Record<string, (message: Message, line: string) => void> = {
   initialize: (message) => {
     if (flags.has("refuse-initialize")) {
       write({ jsonrpc: "2.0", id: message.id, error: { code: -32000, message: "no" } });
-    } else if (!flags.has("hold-initialize")) {
+    } else if (flags.has("hold-initialize")) held.push(message);
+    else {
       respond(message, {
         protocolVersion: "2025-06-18",
         capabilities: {},
@@ -118,7 +119,6 @@ const actions: Record<string, (message: Message, line: string) => void> = {
     }
     Deno.exit(Number(message.params?.code ?? 0));
   },
-  close_stdout: () => Deno.stdout.close(),
   /** Leaves a process behind in this child's group, and answers with its id. */
   spawn: (message) => {
     const child = new Deno.Command("sleep", {
@@ -131,8 +131,9 @@ const actions: Record<string, (message: Message, line: string) => void> = {
     child.unref();
     respond(message, child.pid);
   },
-  /** Stops reading for a while. */
+  /** Writes text, then stops reading for a while. */
   stall: (message) => {
+    if (typeof message.params?.text === "string") writeText(message.params.text);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(message.params?.ms));
     respond(message, "awake");
   },

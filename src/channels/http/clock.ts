@@ -2,8 +2,13 @@
 export interface Clock {
   /** Monotonic milliseconds (P-186). */
   now(): number;
-  /** Waits. @throws the signal's `reason` as soon as it is aborted */
+  /** A pause on purpose. @throws the signal's `reason` as soon as it is aborted */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when a time limit has run out. A test lets pauses pass at once and limits stand, however slow the machine.
+   * @throws the signal's `reason` as soon as it is aborted
+   */
+  limit(durationMs: number, signal: AbortSignal): Promise<void>;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -15,18 +20,21 @@ const MAX_TIMER_MS = 2_147_483_647;
 export const systemClock: Clock = {
   now: () => performance.now(),
   random: () => Math.random(),
-  sleep(durationMs, signal) {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      }, Math.min(durationMs, MAX_TIMER_MS));
-      signal.addEventListener("abort", stop, { once: true });
-    });
-  },
+  sleep: wait,
+  limit: wait,
 };
+
+function wait(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, Math.min(durationMs, MAX_TIMER_MS));
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}

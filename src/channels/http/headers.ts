@@ -47,7 +47,7 @@ export function layerForwarded(
   drops: (lowerName: string) => boolean = dropsNothing,
 ): HeaderPairs {
   const nominated = connectionOptions(forwarded);
-  const result: [string, string][] = [];
+  const result: (readonly [string, string])[] = [];
   const taken = new Set<string>();
   for (const name in forwarded) {
     const lowerName = name.toLowerCase();
@@ -59,7 +59,7 @@ export function layerForwarded(
     for (const value of values) result.push([name, value]);
     taken.add(lowerName);
   }
-  for (const pair of own) if (!taken.has(pair[0].toLowerCase())) result.push(pair as [string, string]);
+  for (const pair of own) if (!taken.has(pair[0].toLowerCase())) result.push(pair);
   return result;
 }
 

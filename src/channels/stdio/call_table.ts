@@ -47,10 +47,11 @@ export class CallTable {
   /**
    * Chooses the names under which the child will know a call: the caller's own where they are free, else private ones
    * (A-82).
+   * @param wish `private` for calls of our own
    */
-  namesFor(call: ChannelCall): WireNames {
+  namesFor(call: ChannelCall, wish: "own" | "private"): WireNames {
     const token = asId(memberAt(call.message, TOKEN_PATH));
-    const privateId = this.#concurrent || this.#forgetful || this.isTaken(call.id);
+    const privateId = wish === "private" || this.#concurrent || this.#forgetful || this.isTaken(call.id);
     const privateToken = token !== undefined &&
       (this.#concurrent || this.#byToken.has(token) || this.#owedTokens.has(token));
     const name = privateId || privateToken ? this.#freshName() : 0;

@@ -111,7 +111,8 @@ export class StdioChild {
     this.writes.close();
     const patienceMs = Math.min(graceMs / 2, STDIN_CLOSED_LIMIT_MS);
     if (patienceMs > 0) await within(this.#process.status, patienceMs, this.#clock);
-    const gone = await this.#group.end(Math.max(0, untilMs - this.#clock.nowMs()));
+    const outputEnded = Promise.all([this.#stdoutDone, this.#stderrDone]);
+    const gone = await this.#group.end(Math.max(0, untilMs - this.#clock.nowMs()), outputEnded);
     await this.#drain();
     // What is left now is held open by processes that have left the group.
     await Promise.all([this.#stdoutReader.cancel(), this.#stderrReader.cancel(), this.writes.abandon()]);

@@ -69,6 +69,7 @@ export class Conversation {
 
   /**
    * Runs one call.
+   * @param wish whether the child may know it by its own id, where that is free, or never
    * @returns NOT_WRITTEN when the child ended before any of it had left; it may be given to the next child
    * @throws the signal's `reason` when it was aborted; a late answer is then swallowed (P-75)
    */
@@ -76,10 +77,11 @@ export class Conversation {
     call: ChannelCall,
     observer: CallObserver,
     signal: AbortSignal,
+    wish: "own" | "private" = "own",
   ): Promise<CallResult | typeof NOT_WRITTEN> {
     signal.throwIfAborted();
     if (this.#over) return Promise.resolve(NOT_WRITTEN);
-    const names = this.#table.namesFor(call);
+    const names = this.#table.namesFor(call, wish);
     const running = new RunningCall(call, names, observer, signal, this.#onAbort, this.#clock.nowMs);
     this.#table.add(running);
     running.write = this.#writes.push(outgoingText(running), (state) => {

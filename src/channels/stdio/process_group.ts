@@ -1,11 +1,13 @@
 import type { Log } from "../../ops/mod.ts";
-import { type Clock, sleep, within } from "./clock.ts";
+import { type Clock, sleep, TIMED_OUT, within } from "./clock.ts";
 
 /** First and longest wait between two looks at a group that is ending, in ms. */
 const LOOK_MIN_MS = 10;
 const LOOK_MAX_MS = 100;
-/** How long a killed group may take to vanish; only a process stuck in the kernel takes longer. */
-const KILLED_LIMIT_MS = 2000;
+/** How long the rest of a group may take after the child has ended and its pipes are closed, in ms. */
+const STRAGGLER_LIMIT_MS = 200;
+/** How long a killed group may take to vanish, in ms. */
+const KILLED_LIMIT_MS = 1000;
 
 /**
  * The processes that a child and its descendants form: on POSIX its process group, which `detached: true` made and whose id
@@ -35,29 +37,45 @@ export class ProcessGroup {
   /**
    * Ends every process of the group: first asks, then kills.
    * @param graceMs how long they may take to end by themselves; 0 kills at once
-   * @returns true when none is left
+   * @param outputEnded settles when none of them holds the child's stdout and stderr any more
+   * @returns false when the child itself is still there
    */
-  async end(graceMs: number): Promise<boolean> {
+  async end(graceMs: number, outputEnded: Promise<unknown>): Promise<boolean> {
+    const settled = Promise.all([this.#child.status, outputEnded]);
     if (graceMs > 0) {
       if (!await this.#signal("TERM")) return true;
-      if (await this.#gone(graceMs)) return true;
+      if (await this.#gone("0", graceMs, settled)) return true;
     }
     if (!await this.#signal("KILL")) return true;
-    if (await this.#gone(KILLED_LIMIT_MS)) return true;
-    this.#log.error("stdio MCP processes could not be ended", { processGroup: this.id });
+    if (await this.#gone("KILL", KILLED_LIMIT_MS, settled)) return true;
+    if (this.#childEnded) {
+      this.#log.debug("stdio MCP processes are killed but still listed", { processGroup: this.id });
+      return true;
+    }
+    this.#log.error("stdio MCP command could not be ended", { processGroup: this.id });
     return false;
   }
 
-  /** Looks again and again until the group is empty. @returns false when it was not within `limitMs` */
-  async #gone(limitMs: number): Promise<boolean> {
-    const untilMs = this.#clock.nowMs() + limitMs;
+  /**
+   * Looks again and again until the group is empty. Once it has `settled`, what is still listed is most likely dead and
+   * not collected by its new parent, as in a container whose first process does not do that; it gets little more time.
+   * @param probe signal that each look sends
+   * @returns false when it was not empty in time
+   */
+  async #gone(probe: "KILL" | "0", limitMs: number, settled: Promise<unknown>): Promise<boolean> {
+    let untilMs = this.#clock.nowMs() + limitMs;
     let pauseMs = LOOK_MIN_MS;
+    let isSettled = false;
     for (;;) {
       const leftMs = untilMs - this.#clock.nowMs();
       if (leftMs <= 0) return false;
       const waitMs = Math.min(pauseMs, leftMs);
-      await (this.#childEnded ? sleep(waitMs, this.#clock) : within(this.#child.status, waitMs, this.#clock));
-      if (!await this.#signal("0")) return true;
+      if (isSettled) await sleep(waitMs, this.#clock);
+      else if (await within(settled, waitMs, this.#clock) !== TIMED_OUT) {
+        isSettled = true;
+        untilMs = Math.min(untilMs, this.#clock.nowMs() + STRAGGLER_LIMIT_MS);
+      }
+      if (!await this.#signal(probe)) return true;
       pauseMs = Math.min(LOOK_MAX_MS, pauseMs * 2);
     }
   }

@@ -79,6 +79,7 @@ export class RunningCall {
 
   /** Settles with a delivery, or when the call ends before it: a caller that has gone holds up nobody. */
   whileRunning(delivery: Promise<void>): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => {
       this.#release = resolve;
       delivery.then(resolve);

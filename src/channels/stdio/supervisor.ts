@@ -192,7 +192,7 @@ export class Supervisor {
     const callOff = this.#clock.after(this.#settings.replayTimeoutMs, () => limit.abort(REPLAY_TIMEOUT));
     const signal = AbortSignal.any([limit.signal, this.#stopping.signal]);
     try {
-      const result = await conversation.call(call, IGNORE, signal);
+      const result = await conversation.call(call, IGNORE, signal, "private");
       if (result === NOT_WRITTEN) return "ended before the replayed handshake";
       if (result.type === "failure") return `failed in the replayed handshake: ${result.detail}`;
       if (result.errorCode !== undefined) {

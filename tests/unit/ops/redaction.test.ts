@@ -71,6 +71,7 @@ Deno.test("redactor.text() leaves ordinary log texts alone", () => {
       "control plane refuses the API key (401): check control-plane.api-key",
       "http://127.0.0.1:8080/ui",
       "unexpected token in JSON at position 4",
+      "control-plane.api-key: no key is configured",
       "process exited with code 1",
     ]
   ) assert.equal(scrub(text), text);

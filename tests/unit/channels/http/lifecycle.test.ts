@@ -6,6 +6,8 @@ import {
   answer,
   notification,
   progress,
+  testClock,
+  textOf,
   toolCall,
   turns,
   until,
@@ -118,7 +120,7 @@ Deno.test("call() reports sent() once, when the head has arrived [HT-34, P-96]",
 
 Deno.test("call() measures from before the write to the answer, notifications included [A-63]", async () => {
   let nowMs = 1_000;
-  const clock = { now: () => nowMs, random: Math.random, sleep: () => Promise.resolve() };
+  const clock = { ...testClock(), now: () => nowMs };
   await withTarget(async (_, reply) => {
     nowMs += 5;
     await reply.sse();
@@ -223,4 +225,36 @@ Deno.test("call() runs any number of calls at once, each with its own answer [HT
       assert.equal(JSON.parse(new TextDecoder().decode(result.text as Uint8Array)).result, id);
     }
   });
+});
+
+Deno.test("call() is never sent twice, not even when a kept connection is closed under it [P-66, HT-1]", async () => {
+  await withTarget(
+    (request, reply) => request.json().id === 1 ? reply.json(200, answer()) : reply.close(),
+    async ({ target, channel, observer, signal }) => {
+      assert.equal((await channel.call(toolCall(1), observer, signal)).type, "response");
+      const result = await channel.call(toolCall(2), observer, signal);
+      assert.ok(result.type === "failure");
+      assert.deepEqual([result.statusCode, result.upstreamStatus], [502, 0]);
+      assert.deepEqual(target.requests.map((request) => request.json().id), [1, 2]);
+    },
+  );
+});
+
+Deno.test("call() reads compressed answers, whatever the connector accepts [HT-6]", async () => {
+  const compressed = new Response(
+    new Blob([answer()]).stream().pipeThrough(new CompressionStream("gzip")),
+  ).bytes();
+  await withTarget(
+    async (_, reply) =>
+      reply.respond(
+        200,
+        [["Content-Type", "application/json"], ["Content-Encoding", "gzip"]],
+        await compressed,
+      ),
+    async ({ channel, observer, signal }) => {
+      const result = await channel.call(toolCall(1, { "Accept-Encoding": ["br"] }), observer, signal);
+      assert.ok(result.type === "response");
+      assert.equal(textOf(result.text), answer());
+    },
+  );
 });

@@ -86,6 +86,7 @@ Deno.test("createHttpChannel() forwards custom and 2026-07-28 headers, repeated 
       "X-Request-Id": ["r1"],
       "X-Multi": ["a", "b, c"],
       "X-Openai-Session": ["o"],
+      "X-Unicode": ["é😀"],
     };
     const call = Object.freeze(toolCall(1, Object.freeze(headers)));
     await channel.call(call, observer, signal);

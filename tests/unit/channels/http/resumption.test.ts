@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { TargetHandler, TargetReply } from "../../../support/channels_target.ts";
 import {
   answer,
-  fastClock,
   progress,
+  testClock,
   textOf,
   toolCall,
   until,
@@ -25,7 +25,7 @@ function cutThen(
 }
 
 Deno.test("call() resumes a cut stream after the last event id, with the call's headers [HT-21]", async () => {
-  const clock = fastClock();
+  const clock = testClock();
   const handler = cutThen(async (reply) => {
     await reply.sse();
     await reply.event(progress(2), "id: e2\n");
@@ -56,7 +56,7 @@ Deno.test("call() resumes a cut stream after the last event id, with the call's 
     assert.deepEqual(get!.values("mcp-method"), []);
     assert.deepEqual(get!.values("x-static"), ["1"]);
   }, { clock, extraHeaders: [["X-Static", "1"]] });
-  assert.deepEqual(clock.sleeps, [1_000]);
+  assert.deepEqual(clock.pauses, [1_000]);
 });
 
 Deno.test("call() lets static and forwarded headers replace the base ones of the GET [HT-21]", async () => {
@@ -73,11 +73,11 @@ Deno.test("call() lets static and forwarded headers replace the base ones of the
     await channel.call(toolCall(1, headers), observer, signal);
     assert.deepEqual(target.requests[1]!.values("accept"), ["application/json, text/event-stream"]);
     assert.deepEqual(target.requests[1]!.values("mcp-session-id"), ["of-the-connector"]);
-  }, { clock: fastClock() });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() waits as the server asked with retry:, once [HT-21]", async () => {
-  const clock = fastClock();
+  const clock = testClock();
   const handler = cutThen(async (reply, count) => {
     if (count === 1) return await reply.close();
     await reply.sse();
@@ -87,11 +87,11 @@ Deno.test("call() waits as the server asked with retry:, once [HT-21]", async ()
   await withTarget(handler, async ({ channel, observer, signal }) => {
     assert.equal((await channel.call(toolCall(), observer, signal)).type, "response");
   }, { clock });
-  assert.deepEqual(clock.sleeps, [70, 1_500]);
+  assert.deepEqual(clock.pauses, [70, 1_500]);
 });
 
 Deno.test("call() tries five times against network errors, with growing delays and jitter [HT-21]", async () => {
-  const clock = fastClock(500, 0.5);
+  const clock = testClock({ random: 0.5 });
   const handler = cutThen((reply) => reply.close());
   await withTarget(handler, async ({ target, channel, observer, signal }) => {
     const result = await channel.call(toolCall(), observer, signal);
@@ -103,7 +103,7 @@ Deno.test("call() tries five times against network errors, with growing delays a
     assert.equal(result.statusCode, 502);
     assert.equal(target.requests.length, 6);
   }, { clock });
-  assert.deepEqual(clock.sleeps, [1_000, 1_500, 2_250, 3_375, 5_062.5].map((ms) => ms * 1.5));
+  assert.deepEqual(clock.pauses, [1_000, 1_500, 2_250, 3_375, 5_062.5].map((ms) => ms * 1.5));
 });
 
 Deno.test("call() fails with 502 when the GET is refused [HT-21]", async () => {
@@ -120,7 +120,7 @@ Deno.test("call() fails with 502 when the GET is refused [HT-21]", async () => {
         ]);
         assert.equal(target.requests.length, 2);
       },
-      { clock: fastClock() },
+      { clock: testClock() },
     );
   }
 });
@@ -130,7 +130,7 @@ Deno.test("call() fails with 502 when the GET is answered with something else th
     const result = await channel.call(toolCall(), observer, signal);
     assert.ok(result.type === "failure");
     assert.deepEqual([result.kind, result.statusCode], ["invalid_protocol_response", 502]);
-  }, { clock: fastClock() });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() does not resume a resumed stream that gave no event id [HT-21]", async () => {
@@ -144,7 +144,7 @@ Deno.test("call() does not resume a resumed stream that gave no event id [HT-21]
     assert.ok(result.type === "failure");
     assert.deepEqual([result.kind, result.statusCode], ["eof", 502]);
     assert.equal(target.requests.length, 2);
-  }, { clock: fastClock() });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() gives up after five resumed streams in a row without progress [HT-21]", async () => {
@@ -158,7 +158,7 @@ Deno.test("call() gives up after five resumed streams in a row without progress 
     assert.ok(result.type === "failure");
     assert.equal(result.kind, "eof");
     assert.equal(target.requests.filter(({ method }) => method === "GET").length, 6);
-  }, { clock: fastClock(500) });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() goes on as long as every resumed stream brings something new [HT-21]", async () => {
@@ -172,7 +172,7 @@ Deno.test("call() goes on as long as every resumed stream brings something new [
     assert.equal((await channel.call(toolCall(), observer, signal)).type, "response");
     assert.equal(target.requests.length, 13);
     assert.deepEqual(target.requests[12]!.values("last-event-id"), ["n11"]);
-  }, { clock: fastClock(500) });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() does not take the id of an event that was cut off [HT-18, HT-21]", async () => {
@@ -186,16 +186,16 @@ Deno.test("call() does not take the id of an event that was cut off [HT-18, HT-2
   }, async ({ target, channel, observer, signal }) => {
     assert.equal((await channel.call(toolCall(), observer, signal)).type, "response");
     assert.deepEqual(target.requests[1]!.values("last-event-id"), ["whole"]);
-  }, { clock: fastClock() });
+  }, { clock: testClock() });
 });
 
 Deno.test("call() stops waiting to resume when it is aborted [HT-21, P-57]", async () => {
-  const clock = fastClock(0.001);
+  const clock = testClock({ holdsPauses: true });
   await withTarget(cutThen((reply) => reply.close()), async ({ target, channel, observer }) => {
     const controller = new AbortController();
     const reason = new Error("deadline");
     const running = channel.call(toolCall(), observer, controller.signal);
-    await until(() => clock.sleeps.length === 1, "the channel waits to resume");
+    await until(() => clock.pauses.length === 1, "the channel waits to resume");
     controller.abort(reason);
     await assert.rejects(running, (error) => error === reason);
     assert.equal(target.requests.length, 1);

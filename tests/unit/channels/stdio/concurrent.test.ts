@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { answerOf, eventually, open, resultOf, textOf } from "../../../support/stdio_harness.ts";
+import { answerOf, eventually, open, textOf } from "../../../support/stdio_harness.ts";
 
 Deno.test("500 calls at once at concurrency 16: each gets its own answer and its own id [A-193]", async () => {
   await using opened = await open({ concurrency: 16 });
@@ -164,14 +164,18 @@ Deno.test("a lost call is cancelled by its private id, and other calls go on [A-
 
 Deno.test("an answer to a message that has not been written is nobody's", async () => {
   await using opened = await open({ concurrency: 2 });
-  const stalled = opened.call("stall", { ms: 200 });
-  const filling = opened.ask("echo", "y".repeat(1024 * 1024));
-  assert.equal(resultOf(await stalled), "awake");
-  assert.equal((await filling as string).length, 1024 * 1024);
-  const guess = await opened.ask("raw", {
-    text: '{"jsonrpc":"2.0","id":5,"result":"guess"}\n{"jsonrpc":"2.0","id":$ID,"result":"right"}\n',
+  const guess =
+    '{"jsonrpc":"2.0","id":2,"result":"guess"}\n{"jsonrpc":"2.0","method":"notifications/progress","params":' +
+    '{"progressToken":2,"progress":1}}\n';
+  const stalled = opened.ask("stall", { ms: 300, text: guess });
+  // More than a pipe takes, so that the next call waits behind it.
+  const filling = opened.notify("notifications/x", "y".repeat(1024 * 1024));
+  const queued = opened.ask("echo", { _meta: { progressToken: 0 } }, {
+    observer: { notification: () => assert.fail("a notification for a call that has not been written") },
   });
-  assert.equal(guess, "right");
+  assert.equal(await stalled, "awake");
+  await filling;
+  assert.deepEqual(await queued, { _meta: { progressToken: 2 } });
 });
 
 Deno.test("a subscription's notifications and result bear the caller's id, serial or not", async () => {

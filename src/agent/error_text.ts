@@ -1,0 +1,27 @@
+import { BodyTooLargeError, NetError } from "../net/mod.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError, MetadataError } from "./control_plane.ts";
+import { PollBodyError } from "./decode.ts";
+
+/**
+ * Words for logs and readiness. The message of an error that this program did not word itself may quote payloads,
+ * header values or URLs (`JSON.parse` and `new URL` do), so of such an error only its name and place are told (P-156).
+ */
+export function describeError(error: unknown): string {
+  if (error instanceof NetError) return `${error.kind}: ${error.detail}`;
+  if (!(error instanceof Error)) return `unexpected ${typeof error}`;
+  if (isWordedHere(error)) return error.message;
+  return `unexpected ${error.name}${placeOf(error)}`;
+}
+
+function isWordedHere(error: Error): boolean {
+  return error instanceof ControlPlaneStatusError || error instanceof ControlPlaneTimeoutError ||
+    error instanceof MetadataError || error instanceof PollBodyError || error instanceof BodyTooLargeError;
+}
+
+/** File, line and column of the topmost stack frame that has them, e.g. ` at decode.ts:12:3`. */
+function placeOf(error: Error): string {
+  const stack = error.stack ?? "";
+  const frames = stack.slice(stack.indexOf(error.message) + error.message.length);
+  const place = /^ +at .*?([\w.-]+:\d+:\d+)\)?$/m.exec(frames)?.[1];
+  return place === undefined ? "" : ` at ${place}`;
+}

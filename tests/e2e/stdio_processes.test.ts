@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { AgentProgram } from "../support/e2e_agent.ts";
+import { connect } from "../support/e2e_clients.ts";
+import { call, postText } from "../support/e2e_json_rpc.ts";
+import { killAllWith, processesWith } from "../support/e2e_processes.ts";
+import { tunnelClient } from "../support/e2e_program.ts";
+import { assertNothingLost, TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
+import { EVERYTHING_STDIO } from "../support/e2e_servers.ts";
+import { eventually } from "../support/e2e_wait.ts";
+
+const SCRIPT = new URL("../support/stdio_child.ts", import.meta.url).pathname;
+
+/** Command line of the scripted server. */
+function scripted(...flags: string[]): string {
+  return [Deno.execPath(), "run", "-A", "--no-check", "--quiet", SCRIPT, ...flags].join(" ");
+}
+
+/** A connector's handshake, as text. */
+async function handshake(url: string): Promise<void> {
+  const { result } = await call(url, "h", "initialize", {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "e2e", version: "1" },
+  });
+  assert.equal(result.serverInfo.name, "scripted");
+  const notified = await postText(url, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  assert.equal(notified.status, 200);
+}
+
+/** Everything that carries the agent's mark, without the agent itself. */
+function childrenOf({ mark, program }: AgentProgram) {
+  return processesWith(mark).filter(({ pid }) => pid !== program.pid);
+}
+
+/** No process that the agent started is there; ends those that are, so that they do not outlive the test. */
+function assertNothingLeft({ mark }: Pick<AgentProgram, "mark">): void {
+  const left = processesWith(mark).map(({ commandLine }) => commandLine);
+  killAllWith(mark);
+  assert.deepEqual(left, []);
+}
+
+Deno.test("a stdio child that is killed in the middle of a call is answered fast and replaced [A-80]", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.serving(relay, {
+    args: [`--mcp.command=${scripted("plain")}`, "--mcp.stdio-concurrency=2"],
+  });
+  await handshake(relay.mcpUrl);
+  const { result: firstPid } = await call(relay.mcpUrl, 1, "pid");
+  const lost = call(relay.mcpUrl, 2, "hold", { text: "never answered" });
+  await eventually("the call has reached the child", async () => {
+    const { result: lines } = await call(relay.mcpUrl, 3, "seen");
+    return lines.some((line: string) => line.includes('"hold"'));
+  });
+
+  const killedAt = performance.now();
+  Deno.kill(firstPid, "SIGKILL");
+  const answer = await lost;
+  const answeredAfterMs = performance.now() - killedAt;
+  assert.ok(answeredAfterMs < 1_000, `answered after ${answeredAfterMs} ms`);
+  assert.equal(answer.id, 2);
+  assert.equal(answer.status, 502);
+  assert.equal(answer.error?.code, -32603);
+  assert.equal((answer.error?.data?.tunnel_failure as { source: string }).source, "transport_closed");
+
+  // No new handshake: the agent has repeated the last one with the new child.
+  const { result: secondPid } = await call(relay.mcpUrl, 4, "pid");
+  assert.notEqual(secondPid, firstPid);
+  const { result: lines } = await call(relay.mcpUrl, 5, "seen");
+  const methods = lines.map((line: string) => JSON.parse(line).method);
+  assert.deepEqual(methods, ["initialize", "notifications/initialized", "pid"]);
+  assert.equal(await agent.metric("mcp_stdio_restarts_total"), 1);
+  assert.match(String(agent.events("stdio MCP command exited")[0]?.reason), /SIGKILL|signal/);
+
+  assert.equal((await agent.stopped()).code, 0);
+  assertNothingLost(relay.counts);
+  assertNothingLeft(agent);
+});
+
+Deno.test("an official client does not notice that its stdio server was killed between two calls", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.serving(relay, {
+    args: [`--mcp.command=${EVERYTHING_STDIO.join(" ")}`],
+  });
+  await using client = await connect("v1", relay.mcpUrl);
+  for (let round = 1; round <= 3; round++) {
+    const reply = await client.callTool("get-sum", { a: round, b: 1 });
+    assert.equal(reply.content[0].text, `The sum of ${round} and 1 is ${round + 1}.`);
+    for (const { pid } of childrenOf(agent)) Deno.kill(pid, "SIGKILL");
+    await eventually("its end is noticed", () => agent.events("stdio MCP command exited").length === round);
+  }
+  assert.equal(
+    (await client.callTool("echo", { message: "still here" })).content[0].text,
+    "Echo: still here",
+  );
+  assert.equal((await agent.stopped()).code, 0);
+  assertNothingLost(relay.counts);
+  assertNothingLeft(agent);
+});
+
+Deno.test("calls that run and wait at a serial child when SIGTERM comes are all answered", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.serving(relay, { args: [`--mcp.command=${scripted("plain")}`] });
+  const calls = [1, 2, 3, 4, 5].map((id) => call(relay.mcpUrl, id, "stall", { ms: 200 }));
+  await eventually("all delivered", () => relay.counts.inFlight === 5);
+  const end = await agent.stopped();
+  assert.equal(end.code, 0, end.stderr);
+  for (const answer of await Promise.all(calls)) assert.equal(answer.result, "awake");
+  assertNothingLost(relay.counts);
+  assertNothingLeft(agent);
+});
+
+Deno.test("no process is left behind: not of a shell, not a grandchild, not one that ignores SIGTERM [ST-20]", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.serving(relay, {
+    args: [
+      `--mcp.command=${scripted("plain")}`,
+      `--mcp.command=channel=shell,command=sh -c 'sleep 1000 & ${scripted("plain")}; sleep 1000'`,
+      `--mcp.command=channel=stubborn,command=${scripted("plain", "ignore-term", "ignore-eof")}`,
+    ],
+  });
+  const grandchildren = [];
+  for (const channel of ["", "/shell", "/stubborn"]) {
+    const url = relay.mcpUrl + channel;
+    grandchildren.push((await call(url, 1, "spawn")).result);
+    assert.deepEqual((await call(url, 2, "echo", { channel })).result, { channel });
+  }
+  const before = childrenOf(agent);
+  // Three servers, the shell with its sleep, and one grandchild of each server.
+  assert.equal(before.length, 8, JSON.stringify(before.map(({ commandLine }) => commandLine)));
+  assert.ok(grandchildren.every((pid) => before.some((process) => process.pid === pid)));
+  const end = await agent.stopped();
+  assert.equal(end.code, 0, end.stderr);
+  assertNothingLeft(agent);
+  assertNothingLost(relay.counts);
+});
+
+Deno.test("a stdio server that cannot stay up shows in readiness with its last words, and calls fail fast", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.listening({
+    controlPlaneUrl: relay.url,
+    args: [`--mcp.command=${scripted("plain", "die-at-once")}`],
+  });
+  await relay.relay.firstPollSeen(TUNNEL_ID);
+  const body = await agent.untilReadyz(503, /channel main failed/);
+  assert.match(body, /cannot open .*database/);
+  const startedAt = performance.now();
+  const answer = await call(relay.mcpUrl, 1, "echo");
+  assert.ok(performance.now() - startedAt < 5_000);
+  assert.equal(answer.status, 502);
+  assert.equal(answer.error?.code, -32603);
+  assert.equal((await agent.stopped()).code, 0);
+  assertNothingLost(relay.counts);
+  assertNothingLeft(agent);
+});
+
+Deno.test("SIGTERM while the agent starts leaves no stdio child behind", async () => {
+  const mark = `e2e-${crypto.randomUUID()}`;
+  await using relay = await TestRelay.start();
+  await using program = tunnelClient([
+    "run",
+    `--control-plane.base-url=${relay.url}`,
+    `--control-plane.tunnel-id=${TUNNEL_ID}`,
+    "--health.listen-addr=127.0.0.1:0",
+    `--mcp.command=${scripted("plain", "ignore-term", "ignore-eof")}`,
+  ], { env: { CONTROL_PLANE_API_KEY: "e2e-agent-key", E2E_MARK: mark } });
+  await program.until("child", () => processesWith(mark).length > 1);
+  const end = await program.stopped();
+  assertNothingLeft({ mark });
+  assert.ok(end.code === 0 || end.code === 1, `exit code ${end.code}`);
+});
