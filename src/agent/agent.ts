@@ -57,6 +57,7 @@ export class Agent {
   readonly #lastLimit = new AbortController();
   #received = 0;
   #metadata: TunnelMetadata | undefined;
+  #metadataAt: number | undefined;
   #draining = false;
   #atOnce = false;
   #starting: Promise<unknown> = Promise.resolve();
@@ -130,6 +131,16 @@ export class Agent {
 
   get metadata(): TunnelMetadata | undefined {
     return this.#metadata;
+  }
+
+  /** Settles when the metadata call of the start has ended, whatever came of it. */
+  get metadataFetched(): Promise<void> {
+    return this.#metadataFetch;
+  }
+
+  /** Instant of the monotonic clock at which the metadata arrived. */
+  get metadataAt(): number | undefined {
+    return this.#metadataAt;
   }
 
   get draining(): boolean {
@@ -264,6 +275,7 @@ export class Agent {
     const log = this.#deps.log.with({ component: "controlplane" });
     try {
       this.#metadata = await this.#controlPlane.metadata(this.#background.signal);
+      this.#metadataAt = performance.now();
       const { name, description } = this.#metadata;
       log.info("tunnel metadata fetched", {
         tunnel_id: this.#config.controlPlane.tunnelId,

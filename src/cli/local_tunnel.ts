@@ -85,9 +85,7 @@ export async function startLocalTunnel(
   }, QUIET);
   let service: Service | undefined;
   try {
-    const ingress = options.listenUnixSocket === ""
-      ? await relay.listen(parseListenAddress(options.listenAddr))
-      : await relay.listen({ path: options.listenUnixSocket });
+    const ingress = await openIngress(relay, options);
     const controlPlaneUrl = urlOf(await relay.listen({ hostname: "127.0.0.1", port: 0 }));
     const config = localConfig(options, controlPlaneUrl, apiKey, environment);
     // Standard output is for the connection JSON alone (V-9).
@@ -100,6 +98,19 @@ export async function startLocalTunnel(
     await service?.stopNow();
     await relay.stop();
     throw error;
+  }
+}
+
+/** @throws {Error} naming the address and what is wrong with it (V-12) */
+async function openIngress(relay: Relay, options: LocalTunnelOptions): Promise<ListenAddress> {
+  const { listenAddr, listenUnixSocket: path } = options;
+  try {
+    return path === "" ? await relay.listen(parseListenAddress(listenAddr)) : await relay.listen({ path });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const cause = error instanceof Deno.errors.AddrInUse ? "address already in use" : error.message;
+    const where = path === "" ? `listen on ${listenAddr}` : "listen on external MCP unix socket";
+    throw new Error(`${where}: ${cause}`, { cause: error });
   }
 }
 

@@ -118,8 +118,10 @@ export class Connection {
   async fillInto(memory: Uint8Array): Promise<number | null> {
     try {
       const read = await this.#wire.read(memory);
-      if (read === null) this.throwIfAborted();
-      return read;
+      if (read !== null) return read;
+      this.close();
+      this.throwIfAborted();
+      return null;
     } catch (error) {
       this.throwIfAborted();
       const { kind, detail } = failureOfRead(error, HALF_A_BODY);

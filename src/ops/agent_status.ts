@@ -19,6 +19,11 @@ export interface AgentStatus {
 export interface PollStatus {
   /** Ms since the last successful poll (200 or 204); undefined before the first. */
   readonly lastSuccessAgoMs: number | undefined;
+  /**
+   * Ms since the tunnel's metadata was fetched, which proves that the control plane takes key and tunnel while the
+   * first poll is still held open; undefined when it was not.
+   */
+  readonly metadataAgoMs: number | undefined;
   readonly consecutiveFailures: number;
   /** What the last failed poll died of, e.g. `connection refused`; empty after a success. */
   readonly lastErrorCategory: string;
@@ -52,7 +57,8 @@ export interface ChannelStatus {
 
 /** A status as it stands `elapsedMs` after the agent sent it: what was measured then has become older. */
 export function agedStatus(status: AgentStatus, elapsedMs: number): AgentStatus {
-  const { lastSuccessAgoMs } = status.poll;
-  if (lastSuccessAgoMs === undefined) return status;
-  return { ...status, poll: { ...status.poll, lastSuccessAgoMs: lastSuccessAgoMs + elapsedMs } };
+  const { poll } = status;
+  const older = (agoMs: number | undefined) => agoMs === undefined ? undefined : agoMs + elapsedMs;
+  const lastSuccessAgoMs = older(poll.lastSuccessAgoMs);
+  return { ...status, poll: { ...poll, lastSuccessAgoMs, metadataAgoMs: older(poll.metadataAgoMs) } };
 }

@@ -66,7 +66,8 @@ export function createOperatorApp(place: Place, providers: OperatorProviders, lo
     return text(c, 200, hung ? "live (agent is not responding)" : "live");
   });
 
-  get(app, "/readyz", (c) => {
+  get(app, "/readyz", async (c) => {
+    await metrics.refresh();
     const readiness = evaluateReadiness(providers.agentStatus());
     const status = readiness.ready ? 200 : 503;
     if (!wantsJson(c)) return text(c, status, redactor.text(readiness.body));

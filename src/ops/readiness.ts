@@ -111,9 +111,14 @@ function controlPlaneCheck(poll: PollStatus, pollWaitMs: number): ReadinessCheck
   const cause = lastErrorCategory + (lastStatus === 0 ? "" : ` (HTTP ${lastStatus})`);
   const failures = `${cause.trim() || "no answer"}, ${consecutiveFailures} failed in a row`;
   if (agoMs === undefined) {
-    return consecutiveFailures === 0
-      ? check(name, "pending", "control plane not reached: first poll pending")
-      : check(name, "failed", `control plane not reached: ${originsOnly(failures)}`);
+    if (consecutiveFailures > 0) {
+      return check(name, "failed", `control plane not reached: ${originsOnly(failures)}`);
+    }
+    // A control plane without work holds the first poll open for the whole wait; metadata answers at once.
+    const isReached = poll.metadataAgoMs !== undefined && poll.metadataAgoMs <= MAX_POLL_WAITS * pollWaitMs;
+    return isReached
+      ? check(name, "ok")
+      : check(name, "pending", "control plane not reached: first poll pending");
   }
   if (!poll.paused && agoMs > MAX_POLL_WAITS * pollWaitMs) {
     const ago = `last successful poll ${Math.round(agoMs / MS_PER_SECOND)} s ago`;

@@ -23,6 +23,7 @@ import {
   type Log,
   type ProbeStatus,
 } from "../ops/mod.ts";
+import { VERSION } from "../version.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 
 /** Takes over a port: everything that arrives there is a {@link ToAgent}. */
@@ -30,6 +31,10 @@ export function hostAgent(port: MessagePort): void {
   const host = new AgentHost((message) => port.postMessage(message));
   port.onmessage = (event: MessageEvent<ToAgent>) => host.hear(event.data);
 }
+
+/** How long the started record waits for the tunnel's name. */
+const METADATA_WAIT_MS = 2_000;
+const NOT_FETCHED = "(tunnel metadata has not been fetched)";
 
 /** A probe's states in the words of readiness. */
 const PROBE_STATE = {
@@ -77,11 +82,27 @@ class AgentHost {
       this.#agent = this.#build(start);
       await this.#agent.start();
       this.tell({ type: "started" });
+      await this.#announce(this.#agent, start);
     } catch (error) {
       this.#probing.abort(error);
       this.#batchLog.flush();
       this.tell({ type: "start_failed", error: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  /** The record that scripts wait for; it gives the metadata a moment to arrive (R-24). */
+  async #announce(agent: Agent, { config }: AgentStart): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, METADATA_WAIT_MS);
+    await Promise.race([agent.metadataFetched, late]);
+    clearTimeout(timer);
+    const { baseUrl, tunnelId } = config.controlPlane;
+    this.#batchLog.log.info("🟢 tunnel-client started", {
+      tunnel_url: `${originOf(baseUrl)}/v1/tunnel/${tunnelId}`,
+      name: agent.metadata?.name ?? NOT_FETCHED,
+      description: agent.metadata?.description ?? NOT_FETCHED,
+      version: VERSION,
+    });
   }
 
   #build(start: AgentStart): Agent {
@@ -175,7 +196,8 @@ class AgentHost {
       agentAlive: true,
       draining: agent.draining,
       poll: {
-        lastSuccessAgoMs: lastSuccessAt === undefined ? undefined : performance.now() - lastSuccessAt,
+        lastSuccessAgoMs: ago(lastSuccessAt),
+        metadataAgoMs: ago(agent.metadataAt),
         consecutiveFailures,
         lastErrorCategory: lastError,
         lastStatus,
@@ -191,6 +213,11 @@ class AgentHost {
       })),
     };
   }
+}
+
+/** Ms since an instant of the monotonic clock. */
+function ago(instant: number | undefined): number | undefined {
+  return instant === undefined ? undefined : performance.now() - instant;
 }
 
 function discovery({ target }: HttpChannel, log: Log): AgentDeps["discover"] {

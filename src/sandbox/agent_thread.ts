@@ -34,10 +34,15 @@ export interface AgentThreadOptions {
   readonly sandbox: "strict" | "off";
   readonly log: Log;
   readonly hooks: AgentThreadHooks;
-  /** Overrides for tests, in ms. */
+  /** Module that becomes the agent; by default the agent itself. A test puts one in its place that misbehaves. */
+  readonly entry?: URL;
+  /** How often the agent is asked for a sign of life; by default 2000. */
   readonly heartbeatMs?: number;
+  /** How long it may stay silent before it is replaced; by default 10000. */
   readonly silenceLimitMs?: number;
 }
+
+const AGENT_ENTRY = new URL("./agent_worker.ts", import.meta.url);
 
 type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
 
@@ -69,7 +74,7 @@ export class AgentThread {
       hostAgent(port2);
       return;
     }
-    this.#worker = new Worker(new URL("./agent_worker.ts", import.meta.url), {
+    this.#worker = new Worker(this.#entry, {
       type: "module",
       name: "agent",
       deno: { permissions: workerPermissions(options.permissions) },
@@ -79,6 +84,10 @@ export class AgentThread {
       this.#crashed(event.message);
     });
     this.#worker.postMessage({ port: port2 }, [port2]);
+  }
+
+  get #entry(): URL {
+    return this.#options.entry ?? AGENT_ENTRY;
   }
 
   /** False while the agent does not answer. */
@@ -236,7 +245,7 @@ export class AgentThread {
     this.#port = port1;
     this.#listen();
     this.#started = Promise.withResolvers<void>();
-    keeper.spawn(workerPermissions(this.#options.permissions), port2);
+    keeper.spawn(this.#entry, workerPermissions(this.#options.permissions), port2);
     try {
       await this.start();
       this.#options.log.warn("agent thread replaced");

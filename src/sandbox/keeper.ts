@@ -1,7 +1,12 @@
 /** Main's side of the keeper thread; see `keeper_worker.ts` for why it exists. */
 
 export type ToKeeper =
-  | { readonly type: "spawn"; readonly permissions: Deno.PermissionOptionsObject; readonly port: MessagePort }
+  | {
+    readonly type: "spawn";
+    readonly entry: string;
+    readonly permissions: Deno.PermissionOptionsObject;
+    readonly port: MessagePort;
+  }
   | { readonly type: "terminate" }
   | { readonly type: "kill_groups"; readonly groups: readonly number[] };
 
@@ -55,8 +60,9 @@ export class Keeper {
   }
 
   /** Starts an agent thread that talks over the given port. */
-  spawn(permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
-    this.#worker.postMessage({ type: "spawn", permissions, port } satisfies ToKeeper, [port]);
+  spawn(entry: URL, permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
+    const message: ToKeeper = { type: "spawn", entry: entry.href, permissions, port };
+    this.#worker.postMessage(message, [port]);
   }
 
   /** Ends the agent thread that the keeper started, whatever it is doing. */

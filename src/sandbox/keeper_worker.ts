@@ -10,14 +10,14 @@ let agent: Worker | undefined;
 
 workerScope.onmessage = (event: MessageEvent<ToKeeper>) => {
   const message = event.data;
-  if (message.type === "spawn") spawn(message.permissions, message.port);
+  if (message.type === "spawn") spawn(message.entry, message.permissions, message.port);
   else if (message.type === "terminate") agent?.terminate();
   else killGroups(message.groups);
 };
 tell({ type: "ready" });
 
-function spawn(permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
-  agent = new Worker(new URL("./agent_worker.ts", import.meta.url), {
+function spawn(entry: string, permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
+  agent = new Worker(entry, {
     type: "module",
     name: "agent",
     deno: { permissions },

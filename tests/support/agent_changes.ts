@@ -49,3 +49,15 @@ export function gate(): Gate {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: () => resolve() };
 }
+
+/** Resolves once the monotonic clock has passed an instant: for tests whose event is the passing of time itself. */
+export async function clockPast(at: number): Promise<void> {
+  while (performance.now() <= at) {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, Math.ceil(at - performance.now()))));
+  }
+}
+
+/** Keeps the event loop busy until an instant has passed, so that timers are late. */
+export function blockPast(at: number): void {
+  while (performance.now() <= at);
+}

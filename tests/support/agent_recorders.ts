@@ -26,6 +26,12 @@ export class RecordedLog {
     );
   }
 
+  /** Waits for the nth record of one event, counted from 0. */
+  async nth(event: string | RegExp, index = 0): Promise<LogRecord> {
+    assert(this.changes);
+    return await this.changes.until(`record ${index} of "${event}"`, () => this.all(event)[index]);
+  }
+
   /** The only record of one event. */
   one(event: string | RegExp): LogRecord {
     const found = this.all(event);

@@ -145,12 +145,17 @@ export function startTarget(handler: TargetHandler, port = 0): ScriptedTarget {
   };
 }
 
-/** A port on which nobody listens. */
+/** A port on which nobody listens, and that the system gives to nobody who asks for any port. */
 export function unusedPort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 async function serveConnection(

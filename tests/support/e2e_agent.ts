@@ -53,14 +53,14 @@ export class AgentProgram implements AsyncDisposable {
     }
   }
 
-  /** Starts one for a relay of the test and waits until it takes commands and nothing but a first answer is missing. */
+  /** Starts one for a relay of the test and waits until it is ready and has polled. */
   static async serving(
     relay: TestRelay,
     options: Omit<AgentOptions, "controlPlaneUrl">,
   ): Promise<AgentProgram> {
     const agent = await AgentProgram.listening({ ...options, controlPlaneUrl: relay.url });
     try {
-      await agent.#untilReadyBut(/^ready|first poll pending/);
+      await agent.untilReadyz(200, /^ready/);
       await within("first poll", relay.relay.firstPollSeen(TUNNEL_ID));
       return agent;
     } catch (error) {
@@ -85,10 +85,6 @@ export class AgentProgram implements AsyncDisposable {
       const answer = await this.get("/readyz");
       return answer.status === status && body.test(answer.body) && answer.body;
     }, limitMs);
-  }
-
-  async #untilReadyBut(body: RegExp): Promise<void> {
-    await this.program.until(`/readyz ${body}`, async () => body.test((await this.get("/readyz")).body));
   }
 
   /** Lines of the log with this event, so far. */

@@ -22,6 +22,7 @@ export function agentStatus(changes: StatusChanges = {}): AgentStatus {
     ...rest,
     poll: {
       lastSuccessAgoMs: 10,
+      metadataAgoMs: undefined,
       consecutiveFailures: 0,
       lastErrorCategory: "",
       lastStatus: 0,

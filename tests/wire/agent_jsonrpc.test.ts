@@ -118,7 +118,8 @@ Deno.test("command: a connector's answer to a request of the target is handed on
     assert.deepEqual([body.resp_type, body.resp_code], ["notify_ack", 202]);
     assert.equal(channel.notifications[0]!.request.text, message);
     assert.equal(channel.calls.length, 0);
-    assert.deepEqual([timeline.of("req-1").kind, timeline.of("req-1").method], ["response", undefined]);
+    const end = await timeline.end("req-1");
+    assert.deepEqual([end.kind, end.method], ["response", undefined]);
   });
 });
 
@@ -519,6 +520,7 @@ Deno.test("command: a channel that reports notifications after its answer change
   const channel = new ScriptedChannel({
     onCall: (call) => {
       call.end(answer(call));
+      if (call.request.message.id !== 1) return;
       late.promise.then(async () => {
         await call.observer!.notification('{"jsonrpc":"2.0","method":"late"}', { status: 200, headers: [] });
         call.observer!.sent();

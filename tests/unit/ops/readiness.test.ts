@@ -160,3 +160,23 @@ Deno.test("agedStatus() lets the last success grow older", () => {
     undefined,
   );
 });
+
+Deno.test("evaluateReadiness() takes fetched metadata as proof while the first poll is held open [P-140]", () => {
+  const held = (metadataAgoMs: number) =>
+    evaluateReadiness(
+      agentStatus({ pollWaitMs: 1000, poll: { lastSuccessAgoMs: undefined, metadataAgoMs } }),
+    );
+  assert.equal(held(100).ready, true);
+  assert.equal(held(2001).ready, false);
+  assert.equal(held(2001).body, "control plane not reached: first poll pending");
+});
+
+Deno.test("evaluateReadiness() does not let metadata hide a first poll that failed", () => {
+  const poll = {
+    lastSuccessAgoMs: undefined,
+    metadataAgoMs: 1,
+    consecutiveFailures: 1,
+    lastErrorCategory: "timeout",
+  };
+  assert.equal(evaluateReadiness(agentStatus({ poll })).ready, false);
+});

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { connect } from "../support/e2e_clients.ts";
+import { Folder } from "../support/e2e_folder.ts";
+import { call } from "../support/e2e_json_rpc.ts";
+import { processesWith } from "../support/e2e_processes.ts";
+import { type Program, tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
+import { EVERYTHING_STDIO, freePort } from "../support/e2e_servers.ts";
+import { json, Target } from "../support/e2e_target.ts";
+
+const TUNNEL = "tunnel_22222222222222222222222222222222";
+
+function devProxy(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  return tunnelClient(["dev", "proxy", ...args], { env });
+}
+
+/** The connection JSON on standard output, and that there is nothing else. */
+async function connectionOf(program: Program): Promise<Record<string, string>> {
+  await program.untilPrinted(/^\}\n/m);
+  assert.ok(program.stdout.startsWith("{"), program.stdout);
+  return JSON.parse(program.stdout);
+}
+
+Deno.test("dev proxy prints its connection as JSON when it is ready, writes it to a file, and ends with SIGTERM [V-8 … V-10, LP-4]", async () => {
+  await using target = new Target();
+  await using folder = new Folder();
+  const file = folder.file("new/folder/proxy.json");
+  await using program = devProxy([
+    "--print-json",
+    `--mcp-server-url=${target.url}`,
+    `--url-file=${file}`,
+    "--health-listen-addr=127.0.0.1:0",
+  ]);
+  const connection = await connectionOf(program);
+  assert.equal(await Deno.readTextFile(file), program.stdout);
+  assert.equal((await Deno.stat(file)).mode! & 0o777, 0o644);
+  assert.deepEqual(connection, {
+    tunnel_id: TUNNEL,
+    mcp_url: connection.mcp_url,
+    mcp_transport: "tcp",
+    control_plane_base_url: connection.control_plane_base_url,
+    control_plane_transport: "tcp",
+    health_url: connection.health_url,
+    backend: connection.backend,
+  });
+  assert.match(connection.mcp_url!, new RegExp(`^http://127\\.0\\.0\\.1:\\d+/v1/mcp/${TUNNEL}$`));
+  assert.match(connection.health_url!, /^http:\/\/127\.0\.0\.1:\d+\/readyz$/);
+  assert.ok(connection.backend);
+
+  // Ready means that the very first request goes through.
+  assert.equal((await call(connection.mcp_url!, 1, "anything")).status, 200);
+  assert.equal(target.arrivals.length, 1);
+  const front = await fetch(`${connection.control_plane_base_url}/readyz`);
+  assert.equal((await front.json()).status, "ok");
+
+  const startedAt = performance.now();
+  const end = await program.stopped();
+  assert.equal(end.code, 0, end.stderr);
+  assert.ok(performance.now() - startedAt < 3_000, "it waited for the open poll");
+  assert.equal(end.stdout, `${JSON.stringify(connection, null, 2)}\n`);
+});
+
+Deno.test("dev proxy says in readiness that it is ready, soon after it has said so on stdout", async () => {
+  await using target = new Target();
+  await using folder = new Folder();
+  await using program = devProxy([
+    "--print-json",
+    `--mcp-server-url=${target.url}`,
+    `--health-url-file=${folder.file("health.url")}`,
+  ]);
+  const connection = await connectionOf(program);
+  assert.equal(`${await folder.read("health.url")}/readyz`, connection.health_url);
+  await program.until("readiness", async () => {
+    const response = await fetch(connection.health_url!);
+    await response.body?.cancel();
+    return response.status === 200;
+  }, 5_000);
+  assert.equal((await program.stopped()).code, 0);
+  assert.equal(await folder.exists("health.url"), false);
+});
+
+Deno.test("dev proxy without --print-json names the URL, serves a command on a second channel, and ends after --duration [V-9]", async () => {
+  const mark = `e2e-${crypto.randomUUID()}`;
+  await using target = new Target();
+  await using program = devProxy([
+    `--mcp-server-url=${target.url}`,
+    `--mcp-command=channel=extra,command=${EVERYTHING_STDIO.join(" ")}`,
+    "--duration=2s",
+  ], { E2E_MARK: mark });
+  const [, url = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
+  await using client = await connect("v1", `${url}/extra`);
+  assert.equal((await client.callTool("echo", { message: "hi" })).content[0].text, "Echo: hi");
+  const end = await program.ended();
+  assert.equal(end.code, 0, end.stderr);
+  assert.equal(end.stdout, `MCP URL: ${url}\n`);
+  assert.deepEqual(processesWith(mark), []);
+});
+
+/** One POST over a Unix socket. */
+async function postOverSocket(socketPath: string, path: string, body: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const headers = { "content-type": "application/json", host: "localhost", accept: "application/json" };
+  const outgoing = request({ socketPath, path, method: "POST", headers, agent: false }, (incoming) => {
+    let text = "";
+    incoming.setEncoding("utf8");
+    incoming.on("data", (chunk: string) => text += chunk);
+    incoming.on("end", () => resolve(text));
+    incoming.on("error", reject);
+  });
+  outgoing.on("error", reject);
+  outgoing.end(body);
+  return await promise;
+}
+
+Deno.test("dev proxy listens on a Unix socket, which is gone after the stop [V-12]", async () => {
+  await using target = new Target();
+  await using folder = new Folder();
+  const socket = folder.file("deep/er/ingress.sock");
+  await using program = devProxy([
+    "--print-json",
+    `--mcp-server-url=${target.url}`,
+    `--listen-unix-socket=${socket}`,
+  ]);
+  const connection = await connectionOf(program);
+  assert.equal(connection.mcp_url, "");
+  assert.equal(connection.mcp_transport, "unix");
+  assert.equal(connection.mcp_unix_socket, socket);
+  assert.equal(connection.mcp_url_path, `/v1/mcp/${TUNNEL}`);
+  const text = await postOverSocket(
+    socket,
+    connection.mcp_url_path!,
+    '{"jsonrpc":"2.0","id":"s","method":"ping"}',
+  );
+  assert.equal(text, '{"jsonrpc":"2.0","id":"s","result":{}}');
+  assert.equal((await program.stopped()).code, 0);
+  await assert.rejects(Deno.lstat(socket), Deno.errors.NotFound);
+
+  await using words = devProxy([`--mcp-server-url=${target.url}`, `--listen-unix-socket=${socket}`]);
+  await words.untilPrinted(/MCP URL path: /);
+  assert.equal(
+    (await words.stopped()).stdout,
+    `MCP Unix socket: ${socket}\nMCP URL path: /v1/mcp/${TUNNEL}\n`,
+  );
+
+  await Deno.writeTextFile(socket, "a file of somebody else");
+  const refused = await tunnelClientEnd(
+    ["dev", "proxy", `--mcp-server-url=${target.url}`, `--listen-unix-socket=${socket}`],
+  );
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /listen on external MCP unix socket/);
+  assert.equal(refused.stdout, "");
+  assert.equal(await Deno.readTextFile(socket), "a file of somebody else");
+});
+
+Deno.test("dev proxy comes up whatever the probe says, and whatever the environment holds for run [V-8, V-13]", async () => {
+  await using locked = new Target();
+  await using guarded = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("who are you?", { status: 401, headers: { "www-authenticate": "Bearer" } }),
+  );
+  const nobody = `http://127.0.0.1:${freePort()}/mcp`;
+  const env = {
+    CONTROL_PLANE_BASE_URL: "http://127.0.0.1:9",
+    CONTROL_PLANE_URL_PATH: "/elsewhere",
+    CONTROL_PLANE_TUNNEL_ID: "tunnel_99999999999999999999999999999999",
+    CONTROL_PLANE_POLL_CHANNELS: "nowhere",
+    MCP_SERVER_URL: locked.url,
+    OPENAI_API_KEY: "sk-nobody-wants-this",
+  };
+  for (const [url, status] of [[`http://127.0.0.1:${guarded.addr.port}/mcp`, 401], [nobody, 502]] as const) {
+    await using program = devProxy([`--mcp-server-url=${url}`, "--tunnel-id=tunnel_" + "a1".repeat(16)], env);
+    const [, mcpUrl = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
+    assert.ok(mcpUrl.endsWith(`/v1/mcp/tunnel_${"a1".repeat(16)}`));
+    assert.equal((await call(mcpUrl, 1, "tools/list")).status, status);
+    assert.equal((await program.stopped()).code, 0);
+  }
+  assert.equal(locked.arrivals.length, 0);
+});
+
+Deno.test("dev proxy refuses flags that contradict each other, and says so without a stack [V-6]", async () => {
+  const url = "--mcp-server-url=http://127.0.0.1:9/mcp";
+  const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+    [
+      ["--listen=127.0.0.1:0", "--listen-unix-socket=/tmp/x.sock", url],
+      /--listen and --listen-unix-socket are mutually exclusive/,
+    ],
+    [[], /set --mcp-server-url/],
+    [[url, "--tunnel-id=tunnel_SHOUT"], /tunnel_SHOUT/],
+    [[url, "--mcp-server-url=http://127.0.0.1:9/other"], /main/],
+    [[url, "--duration=soon"], /duration/],
+    [[url, "--no-such-flag"], /no-such-flag/],
+    [[url, "stray"], /stray/],
+  ];
+  await Promise.all(cases.map(async ([args, message]) => {
+    const end = await tunnelClientEnd(["dev", "proxy", ...args]);
+    assert.equal(end.code, 1, `${args}: ${end.stderr}`);
+    assert.match(end.stderr, message);
+    assert.doesNotMatch(end.stderr, /\n\s+at /);
+    assert.equal(end.stdout, "");
+  }));
+});
+
+Deno.test("dev proxy says which port is taken, and leaves nothing behind", async () => {
+  await using target = new Target();
+  await using folder = new Folder();
+  const args = ["dev", "proxy", `--mcp-server-url=${target.url}`, `--url-file=${folder.file("proxy.json")}`];
+  const ingress = await tunnelClientEnd([...args, `--listen=127.0.0.1:${target.port}`]);
+  assert.equal(ingress.code, 1);
+  assert.equal(ingress.stderr, `listen on 127.0.0.1:${target.port}: address already in use\n`);
+  const health = await tunnelClientEnd([...args, `--health-listen-addr=127.0.0.1:${target.port}`]);
+  assert.equal(health.code, 1);
+  assert.match(health.stderr, /address already in use/);
+  assert.equal(await folder.exists("proxy.json"), false);
+});
+
+Deno.test("dev proxy carries 600 calls at once with 64 outstanding at a slow server", async () => {
+  await using target = new Target((arrival) =>
+    json(`{"jsonrpc":"2.0","id":${arrival.message.id},"result":${arrival.message.params.n}}`)
+  );
+  await using program = devProxy([`--mcp-server-url=${target.url}`]);
+  const [, url = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
+  let next = 0;
+  await Promise.all(Array.from({ length: 64 }, async () => {
+    for (let n = next++; n < 600; n = next++) {
+      assert.equal((await call(url, 1, "echo", { n })).result, n);
+    }
+  }));
+  assert.equal(target.arrivals.length, 600);
+});
