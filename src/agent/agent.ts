@@ -171,6 +171,7 @@ export class Agent {
     const { tunnelId, pollTimeoutMs, pollDeadlineGuardrailMs } = this.#config.controlPlane;
     log.info("control-plane client ready", {
       component: "controlplane",
+      control_plane: this.#controlPlane.origin,
       tunnel_id: tunnelId,
       poll_timeout_ms: pollTimeoutMs,
       poll_deadline_guardrail_ms: pollDeadlineGuardrailMs,

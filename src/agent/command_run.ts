@@ -16,6 +16,7 @@ import { describeError } from "./error_text.ts";
 import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.ts";
 import { correlationFields, type Delivery, type Responder } from "./responder.ts";
 import { type ContentTypeRule, responseHeaders } from "./response_headers.ts";
+import { shownText } from "./shown_text.ts";
 import { type HeaderMap, MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
 
 /** A failure whose cause lies in this program or in the control plane. */
@@ -426,10 +427,12 @@ export class CommandRun {
     const { command, deps } = this;
     const now = performance.now();
     deps.metrics.count("commands_outcome_total", { outcome: end.outcome });
-    const method = command.type === "jsonrpc" && command.method !== "" ? command.method : undefined;
+    const method = command.type === "jsonrpc" && command.method !== ""
+      ? shownText(command.method)
+      : undefined;
     deps.timeline.add({
       timeMs: Date.now(),
-      requestId: command.requestId,
+      requestId: shownText(command.requestId),
       channel: command.channel,
       kind: commandKind(command),
       method,

@@ -155,6 +155,11 @@ export class ControlPlane {
     return this.#limitMs;
   }
 
+  /** Scheme and host of every call; what of the URL may be shown. */
+  get origin(): string {
+    return new URL(this.#url).origin;
+  }
+
   /** True when the control plane is a relay of ours that offers the named feature. */
   hasFeature(name: string): boolean {
     return this.#features.has(name);

@@ -7,6 +7,7 @@ import type { Command } from "./command.ts";
 import { type ControlPlane, ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { describeError } from "./error_text.ts";
+import { shownText } from "./shown_text.ts";
 import { buildResponseBody, HEADER, headerValue, type ResponsePayload } from "./wire.ts";
 
 /** An answer of a command without deadline is offered this long (P-131). */
@@ -133,36 +134,36 @@ export class Responder {
 
 /** Log fields that tie a record to its command (P-154). */
 export function correlationFields(command: Command) {
+  const isJsonRpc = command.type === "jsonrpc";
   return {
-    request_id: command.requestId,
-    cmd_request_id: headerValue(command.headers, HEADER.requestId),
-    session_id: headerValue(command.headers, HEADER.mcpSessionId),
+    request_id: shownText(command.requestId),
+    cmd_request_id: shown(headerValue(command.headers, HEADER.requestId)),
+    session_id: shown(headerValue(command.headers, HEADER.mcpSessionId)),
     channel: command.channel,
-    rpc_method: command.type === "jsonrpc" && command.method !== "" ? command.method : undefined,
-    rpc_request_id: command.type === "jsonrpc" ? command.id : undefined,
+    rpc_method: isJsonRpc && command.method !== "" ? shownText(command.method) : undefined,
+    rpc_request_id: isJsonRpc ? shown(command.id) : undefined,
   };
+}
+
+function shown<T>(value: T): T | string {
+  return typeof value === "string" ? shownText(value) : value;
 }
 
 /** @returns undefined when the shard token, without which nothing is accepted, cannot stand in a header */
 function correlationHeaders(command: Command): [string, string][] | undefined {
-  const shardToken = fieldValue(command.shardToken);
-  if (shardToken === undefined) return undefined;
-  const headers: [string, string][] = [[HEADER.shardToken, shardToken]];
+  if (!isFieldValue(command.shardToken)) return undefined;
+  const headers: [string, string][] = [[HEADER.shardToken, command.shardToken]];
   const clientRequestId = headerValue(command.headers, HEADER.requestId);
-  const sendable = clientRequestId === undefined ? undefined : fieldValue(clientRequestId);
-  if (sendable !== undefined) headers.push([HEADER.clientRequestId, sendable]);
+  if (clientRequestId !== undefined && isFieldValue(clientRequestId)) {
+    headers.push([HEADER.clientRequestId, clientRequestId]);
+  }
   return headers;
 }
 
-/** A text from JSON as a header value: its UTF-8 bytes, one character each, which is what `fetch` sends. */
-function fieldValue(text: string): string | undefined {
-  if (/[^\t\P{Cc}]/u.test(text)) return undefined;
-  return /[^\t -~]/.test(text)
-    ? Array.from(encoder.encode(text), (byte) => String.fromCharCode(byte)).join("")
-    : text;
+/** True when a text that came in JSON can be sent as a header value (RFC 9110 §5.5). */
+function isFieldValue(text: string): boolean {
+  return !/[^\t\P{Cc}]/u.test(text) && text.isWellFormed();
 }
-
-const encoder = new TextEncoder();
 
 function isTransient(error: unknown): boolean {
   if (error instanceof ControlPlaneStatusError) return isRetryableResponseStatus(error.status);

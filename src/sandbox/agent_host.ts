@@ -81,6 +81,7 @@ class AgentHost {
     try {
       this.#agent = this.#build(start);
       await this.#agent.start();
+      this.#batchLog.flush();
       this.tell({ type: "started" });
       await this.#announce(this.#agent, start);
     } catch (error) {

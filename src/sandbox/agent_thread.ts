@@ -4,7 +4,6 @@
  */
 import type { AgentSummary } from "../agent/mod.ts";
 import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
-import { hostAgent } from "./agent_host.ts";
 import { Keeper } from "./keeper.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { type PermissionSet, workerPermissions } from "./permissions.ts";
@@ -71,7 +70,8 @@ export class AgentThread {
     this.#port = port1;
     this.#listen();
     if (options.sandbox === "off") {
-      hostAgent(port2);
+      // Loaded only here: what the agent needs would otherwise be loaded by both threads at every start.
+      void import("./agent_host.ts").then(({ hostAgent }) => hostAgent(port2));
       return;
     }
     this.#worker = new Worker(this.#entry, {

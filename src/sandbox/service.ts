@@ -3,9 +3,7 @@
  * in its own, inside rights derived from its configuration.
  */
 import type { AgentSummary } from "../agent/mod.ts";
-import { resolveExecutable } from "../channels/mod.ts";
 import { type RunConfig, secretValuesOf } from "../config/mod.ts";
-import { originOf } from "../net/mod.ts";
 import {
   agedStatus,
   type AgentStatus,
@@ -94,25 +92,20 @@ async function findPrograms(
   config: RunConfig,
   environment: Readonly<Record<string, string>>,
 ): Promise<Programs> {
+  const bindings = config.mcp.bindings.filter((binding) => binding.transport === "stdio");
   const executables: Record<string, string> = {};
-  const path = environment.PATH ?? "";
-  for (const binding of config.mcp.bindings) {
-    if (binding.transport !== "stdio") continue;
-    const [word = ""] = binding.argv;
-    executables[binding.channel] = await resolveExecutable(word, path, Deno.cwd());
-  }
-  if (Object.keys(executables).length === 0) return { executables, killProgram: undefined };
-  return { executables, killProgram: await findKillProgram(path) };
-}
-
-async function findKillProgram(path: string): Promise<string | undefined> {
-  const word = Deno.build.os === "windows" ? "taskkill" : "kill";
+  if (bindings.length === 0) return { executables, killProgram: undefined };
+  // Loaded only where there is a command to look for: start time counts.
+  const { ExecutableNotFoundError, resolveExecutable } = await import("../channels/mod.ts");
+  const find = (word: string) => resolveExecutable(word, environment.PATH ?? "", Deno.cwd());
+  for (const { channel, argv } of bindings) executables[channel] = await find(argv[0] ?? "");
+  let killProgram: string | undefined;
   try {
-    return await resolveExecutable(word, path, Deno.cwd());
+    killProgram = await find(Deno.build.os === "windows" ? "taskkill" : "kill");
   } catch (error) {
-    if (error instanceof Error && error.name === "ExecutableNotFoundError") return undefined;
-    throw error;
+    if (!(error instanceof ExecutableNotFoundError)) throw error;
   }
+  return { executables, killProgram };
 }
 
 class RunningService implements Service {
@@ -275,7 +268,7 @@ function factsOf(config: RunConfig, instanceId: string, permissions: PermissionS
     clientInstanceId: instanceId,
     startedAtMs: Date.now(),
     controlPlane: {
-      baseUrl: originOf(baseUrl),
+      baseUrl: new URL(baseUrl).origin,
       tunnelId,
       maxInflight,
       pollTimeoutMs,

@@ -1,4 +1,5 @@
 /** Starts the processes of a measurement and reads what they cost. */
+import type { Log } from "../../src/ops/mod.ts";
 import { createRelay } from "../../src/relay/mod.ts";
 import { cpuSeconds, residentMiB, type Started, startProcess } from "./processes.ts";
 
@@ -21,6 +22,15 @@ export interface Measurement {
 
 export const TUNNEL_ID = "tunnel_benchbenchbenchbenchbenchbench12";
 export const API_KEY = "bench-key";
+/** A log that keeps nothing. */
+export const QUIET: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  enabled: () => false,
+  with: () => QUIET,
+};
 const HERE = new URL("./", import.meta.url);
 const MAIN = new URL("../../main.ts", import.meta.url);
 
@@ -137,8 +147,7 @@ export async function startAgent(relayUrl: string, binding: readonly string[]): 
 
 /** The relay of a measurement, in a process of its own; also the entry of that process. */
 export async function serveRelay(): Promise<void> {
-  const quiet = { debug() {}, info() {}, warn() {}, error() {}, enabled: () => false, with: () => quiet };
-  const relay = createRelay({ tunnels: [{ id: TUNNEL_ID, apiKeys: [API_KEY] }] }, quiet);
+  const relay = createRelay({ tunnels: [{ id: TUNNEL_ID, apiKeys: [API_KEY] }] }, QUIET);
   const address = await relay.listen({ hostname: "127.0.0.1", port: 0 });
   if (address.transport === "tcp") console.log(address.url);
 }

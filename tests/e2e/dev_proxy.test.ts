@@ -213,7 +213,7 @@ Deno.test("dev proxy says which port is taken, and leaves nothing behind", async
   assert.equal(await folder.exists("proxy.json"), false);
 });
 
-Deno.test("dev proxy carries 600 calls at once with 64 outstanding at a slow server", async () => {
+Deno.test("dev proxy carries 600 calls, 64 of them outstanding at any time", async () => {
   await using target = new Target((arrival) =>
     json(`{"jsonrpc":"2.0","id":${arrival.message.id},"result":${arrival.message.params.n}}`)
   );

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Agent, type AgentDeps } from "../../src/agent/mod.ts";
 import type { Channel } from "../../src/channels/mod.ts";
 import type { ControlPlaneConfig, McpConfig, RunConfig } from "../../src/config/mod.ts";
-import { createFetchClient, type HttpClient } from "../../src/net/mod.ts";
+import { createTargetClient, type HttpClient } from "../../src/net/mod.ts";
 import { Changes } from "./agent_changes.ts";
 import { API_KEY, INSTANCE_ID, SECRET, TUNNEL_ID } from "./agent_commands.ts";
 import { RecordedLog, RecordedMetrics, RecordedTimeline } from "./agent_recorders.ts";
@@ -86,7 +86,7 @@ export async function withAgent(
   const metrics = new RecordedMetrics(changes);
   const timeline = new RecordedTimeline(changes);
   const controlPlane = new ScriptedControlPlane(changes, options);
-  const client = options.deps?.client ?? createFetchClient();
+  const client = options.deps?.client ?? createTargetClient();
   const channels = options.channels ?? [new ScriptedChannel({ onCall: answering })];
   const prefix = options.prefix === undefined ? {} : { urlPath: options.prefix };
   const baseUrl = options.baseUrl?.(controlPlane.url) ?? controlPlane.url;

@@ -2,12 +2,25 @@
 import assert from "node:assert/strict";
 import { callCommand, notificationCommand, SECRET, TUNNEL_ID } from "../support/agent_commands.ts";
 import { gate } from "../support/agent_changes.ts";
-import { withAgent } from "../support/agent_harness.ts";
+import { type AgentTestOptions, withAgent as withAnyAgent } from "../support/agent_harness.ts";
 import { valuesOf } from "../support/agent_http_server.ts";
 import { answer, answering, ScriptedChannel } from "../support/agent_scripted_channel.ts";
+import { createFetchClient, createTargetClient } from "../../src/net/mod.ts";
 import { VERSION } from "../../src/version.ts";
 
-Deno.test("agent: every call goes to /v1/tunnels/{tunnel_id} and its routes [P-1]", async () => {
+/** Both clients that an agent may be given: connections of its own, and `fetch` where proxies are configured. */
+const CLIENTS = { "own connections": createTargetClient, "fetch": createFetchClient };
+
+/** Registers one test per client. */
+function test(name: string, body: (withAgent: typeof withAnyAgent) => Promise<void>): void {
+  for (const [kind, create] of Object.entries(CLIENTS)) {
+    const withAgent: typeof withAnyAgent = (options: AgentTestOptions, run) =>
+      withAnyAgent({ ...options, deps: { client: create(), ...options.deps } }, run);
+    Deno.test(`agent over ${kind}: ${name}`, () => body(withAgent));
+  }
+}
+
+test("every call goes to /v1/tunnels/{tunnel_id} and its routes [P-1]", async (withAgent) => {
   await withAgent({}, async ({ controlPlane, changes }) => {
     controlPlane.deliver(callCommand(1));
     await controlPlane.responseTo("req-1");
@@ -20,7 +33,7 @@ Deno.test("agent: every call goes to /v1/tunnels/{tunnel_id} and its routes [P-1
   });
 });
 
-Deno.test("agent: a path prefix stands before every route [P-4]", async () => {
+test("a path prefix stands before every route [P-4]", async (withAgent) => {
   await withAgent({ prefix: "/gateway/dev/us" }, async ({ controlPlane }) => {
     controlPlane.deliver(callCommand(1));
     const { request } = await controlPlane.responseTo("req-1");
@@ -28,7 +41,7 @@ Deno.test("agent: a path prefix stands before every route [P-4]", async () => {
   });
 });
 
-Deno.test("agent: of the base URL only scheme and host count; user info is not sent beside the key [P-3]", async () => {
+test("of the base URL only scheme and host count; user info is not sent beside the key [P-3]", async (withAgent) => {
   const baseUrl = (url: string) => `${url.replace("//", `//user:${SECRET}@`)}/some/path?query#fragment`;
   await withAgent({ baseUrl }, async ({ controlPlane }) => {
     controlPlane.deliver(callCommand(1));
@@ -37,7 +50,7 @@ Deno.test("agent: of the base URL only scheme and host count; user info is not s
   });
 });
 
-Deno.test("agent: every request carries the published headers once, and no others of its own [P-9, P-16, P-17]", async () => {
+test("every request carries the published headers once, and no others of its own [P-9, P-16, P-17]", async (withAgent) => {
   const channels = [
     new ScriptedChannel({ onCall: answering }),
     new ScriptedChannel({ name: "files", transport: "stdio", procAffinity: true, onCall: answering }),
@@ -61,7 +74,7 @@ Deno.test("agent: every request carries the published headers once, and no other
   });
 });
 
-Deno.test("agent: operator headers go along, but never replace a protected one [P-10, P-11, P-13]", async () => {
+test("operator headers go along, but never replace a protected one [P-10, P-11, P-13]", async (withAgent) => {
   const extraHeaders = [
     ["X-Gateway-Key", `${SECRET}-extra`],
     ["aUTHORIZATION", `${SECRET}-other`],
@@ -89,7 +102,7 @@ Deno.test("agent: operator headers go along, but never replace a protected one [
   });
 });
 
-Deno.test("agent: the organization setting wins over an extra header of that name, which otherwise stands [section 2, row 9]", async () => {
+test("the organization setting wins over an extra header of that name, which otherwise stands [section 2, row 9]", async (withAgent) => {
   const extraHeaders = [["openai-organization", "org-extra"]] as const;
   await withAgent({ controlPlane: { extraHeaders, organizationId: "org-set" } }, async ({ controlPlane }) => {
     const { request } = await controlPlane.nthPoll(0);
@@ -105,7 +118,7 @@ Deno.test("agent: the organization setting wins over an extra header of that nam
   });
 });
 
-Deno.test("agent: a response carries its own command's shard token and the caller's request id [section 2, P-8]", async () => {
+test("a response carries its own command's shard token and the caller's request id [section 2, P-8]", async (withAgent) => {
   await withAgent({}, async ({ controlPlane }) => {
     controlPlane.deliver(
       callCommand(1, { shardToken: 'a, "b" c=', headers: { "x-request-id": ["", "first", "second"] } }),
@@ -120,7 +133,7 @@ Deno.test("agent: a response carries its own command's shard token and the calle
   });
 });
 
-Deno.test("agent: a caller's request id that no header can carry is left out, and the answer delivered [P-8]", async () => {
+test("a caller's request id that no header can carry is left out, and the answer delivered [P-8]", async (withAgent) => {
   await withAgent({}, async ({ controlPlane, timeline }) => {
     const bad = ["line\nbreak", "nul\u0000", "del\u007f"];
     controlPlane.deliver(
@@ -134,8 +147,9 @@ Deno.test("agent: a caller's request id that no header can carry is left out, an
   });
 });
 
+// Not over fetch, whose headers cannot hold characters beyond Latin-1.
 Deno.test("agent: opaque tokens beyond ASCII go out as UTF-8 [P-8]", async () => {
-  await withAgent({}, async ({ controlPlane }) => {
+  await withAnyAgent({}, async ({ controlPlane }) => {
     controlPlane.deliver(callCommand(1, { shardToken: "☃ é", headers: { "X-Request-Id": ["😀"] } }));
     const { request } = await controlPlane.responseTo("req-1");
     assert.deepEqual(valuesOf(request, "X-Tunnel-Shard-Token"), ["☃ é"]);
@@ -143,7 +157,7 @@ Deno.test("agent: opaque tokens beyond ASCII go out as UTF-8 [P-8]", async () =>
   });
 });
 
-Deno.test("agent: a shard token that no header can carry makes its command undeliverable, with a reason [P-128]", async () => {
+test("a shard token that no header can carry makes its command undeliverable, with a reason [P-128]", async (withAgent) => {
   await withAgent({}, async ({ controlPlane, timeline, log }) => {
     controlPlane.deliver(callCommand(1, { shardToken: `${SECRET}\nbreak` }), callCommand(2));
     await controlPlane.responseTo("req-2");
@@ -156,7 +170,7 @@ Deno.test("agent: a shard token that no header can carry makes its command undel
 });
 
 for (const status of [301, 302, 303, 307, 308]) {
-  Deno.test(`agent: a redirect ${status} is an unexpected status and is not followed, on any call [P-32]`, async () => {
+  test(`a redirect ${status} is an unexpected status and is not followed, on any call [P-32]`, async (withAgent) => {
     await withAgent({ start: false }, async ({ agent, controlPlane, changes, timeline, log }) => {
       const away = { status, headers: [["Location", `${controlPlane.url}/elsewhere`]] as const };
       controlPlane.metadataReply = away;
@@ -174,7 +188,7 @@ for (const status of [301, 302, 303, 307, 308]) {
   });
 }
 
-Deno.test("agent: the time limit of a call covers its body too, and ends the call [P-29, P-30, P-44]", async () => {
+test("the time limit of a call covers its body too, and ends the call [P-29, P-30, P-44]", async (withAgent) => {
   const never = gate();
   const controlPlane = { pollTimeoutMs: 30, pollDeadlineGuardrailMs: 50 };
   await withAgent({ controlPlane, start: false }, async ({ agent, controlPlane, changes, log }) => {
@@ -187,7 +201,7 @@ Deno.test("agent: the time limit of a call covers its body too, and ends the cal
   });
 });
 
-Deno.test("agent: connections to the control plane are reused [P-192]", async () => {
+test("connections to the control plane are reused [P-192]", async (withAgent) => {
   await withAgent(
     { channels: [new ScriptedChannel({ onCall: answering })] },
     async ({ controlPlane, changes }) => {
@@ -201,7 +215,7 @@ Deno.test("agent: connections to the control plane are reused [P-192]", async ()
   );
 });
 
-Deno.test("agent: a reply body that never ends holds up neither the next command nor the stop [P-135, P-192]", async () => {
+test("a reply body that never ends holds up neither the next command nor the stop [P-135, P-192]", async (withAgent) => {
   const never = gate();
   await withAgent({}, async ({ controlPlane, agent }) => {
     controlPlane.onPost = () => ({ status: 200, body: "x".repeat(10), bodyAfter: never.opened });
@@ -216,7 +230,7 @@ Deno.test("agent: a reply body that never ends holds up neither the next command
   });
 });
 
-Deno.test("agent: the answer of each command stays with it when many travel at once [P-81]", async () => {
+test("the answer of each command stays with it when many travel at once [P-81]", async (withAgent) => {
   const waiting: (() => void)[] = [];
   const channel = new ScriptedChannel({
     onCall: (call) => {

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Log } from "../../ops/mod.ts";
 import { type Clock, TIMED_OUT, within } from "./clock.ts";
 import { type Frame, FrameReader, type SkippedOutput } from "./frame_reader.ts";
@@ -7,6 +6,7 @@ import type { StdioSettings } from "./options.ts";
 import { ProcessGroup } from "./process_group.ts";
 import { printable, StderrCapture } from "./stderr_capture.ts";
 import { WriteQueue } from "./write_queue.ts";
+import { programName } from "./program_name.ts";
 
 const READ_BYTES = 64 * 1024;
 /** How long the child's exit is waited for, once a pipe has closed, to be able to name it. */
@@ -75,12 +75,14 @@ export class StdioChild {
     this.#startedAtMs = this.#lastOutputMs = clock.nowMs();
     this.groupId = this.#process.pid;
     this.#group = new ProcessGroup(this.#process, settings.killProgram, log, clock);
-    const childLog = log.with({ pid: this.#process.pid, command: basename(program) });
+    const childLog = log.with({ pid: this.#process.pid, command: programName(program) });
     this.#stderr = new StderrCapture(new LineLog("mcp server stderr", "info", childLog, clock));
     this.#skipped = new LineLog("mcp server stdout skipped", "warn", childLog, clock);
 
     const stdinBroken = Promise.withResolvers<"stdin">();
     this.writes = new WriteQueue(this.#process.stdin, () => stdinBroken.resolve("stdin"));
+    // What has not been written when the child exits can be given to the next one.
+    this.#process.status.then(() => this.writes.halt());
     this.#stdoutReader = this.#process.stdout.getReader({ mode: "byob" });
     this.#stderrReader = this.#process.stderr.getReader({ mode: "byob" });
     this.#stdoutDone = this.#readStdout(onFrame);

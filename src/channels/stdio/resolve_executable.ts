@@ -1,5 +1,3 @@
-import { delimiter, isAbsolute, join, resolve } from "node:path";
-
 /** Endings that make a file a program on Windows, tried in this order when the word has none. */
 const WINDOWS_ENDINGS = [".exe", ".com", ".cmd", ".bat"] as const;
 
@@ -22,6 +20,8 @@ export async function resolveExecutable(
   pathVar: string | undefined,
   cwd: string,
 ): Promise<string> {
+  // Only main resolves commands; the agent thread loads this file too and would pay 5 ms at every start.
+  const { delimiter, isAbsolute, join, resolve } = await import("node:path");
   const windows = Deno.build.os === "windows";
   if (word.includes("/") || (windows && word.includes("\\"))) {
     const path = resolve(cwd, word);

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Log, Metrics } from "../../ops/mod.ts";
 import type { CallObserver, ChannelFailure, ChannelHealth } from "../channel.ts";
 import { type ChildEnd, StdioChild } from "./child.ts";
@@ -9,6 +8,7 @@ import { Handshake, type HandshakeMessages } from "./handshake.ts";
 import type { ProcessGroupEvent, StdioSettings } from "./options.ts";
 import { stdioFailure } from "./result.ts";
 import { NOT_WRITTEN } from "./running_call.ts";
+import { programName } from "./program_name.ts";
 
 /** How long the group of a child that has ended by itself may take to follow it, in ms. */
 const CLEANUP_GRACE_MS = 500;
@@ -60,7 +60,7 @@ export class Supervisor {
     this.#log = log;
     this.#metrics = metrics;
     this.#clock = clock;
-    this.#commandName = basename(settings.argv[0] ?? "");
+    this.#commandName = programName(settings.argv[0] ?? "");
     this.#crashes = new CrashRecord(settings.backoffMinMs, settings.backoffMaxMs, clock);
   }
 

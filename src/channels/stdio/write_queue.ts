@@ -59,6 +59,11 @@ export class WriteQueue {
     return true;
   }
 
+  /** Begins no further write: what is queued stays queued. */
+  halt(): void {
+    this.#unusable = true;
+  }
+
   /** Closes the pipe behind what is queued. */
   close(): void {
     this.#closing = true;
