@@ -21,11 +21,16 @@ import { listenForStop, untilStopped } from "./stop_signals.ts";
 export async function runCommand(flags: ParsedFlags, io: CliIo): Promise<number> {
   const stub = await startEmbeddedStub(flags, io);
   try {
-    const sources = { flags, env: io.env, readTextFile: Deno.readTextFileSync, mainServerUrl: stub?.mcpUrl };
+    const sources = { flags, env: io.env, readTextFile, mainServerUrl: stub?.mcpUrl };
     return await runAgent(loadRunConfig(sources), flags, io);
   } finally {
     await stub?.stop();
   }
+}
+
+/** Configuration is read once, before anything runs that could be blocked. */
+function readTextFile(path: string): string {
+  return Deno.readTextFileSync(path);
 }
 
 async function runAgent(config: RunConfig, flags: ParsedFlags, io: CliIo): Promise<number> {
