@@ -49,9 +49,12 @@ async function runSuite(target: string): Promise<{ passed: number; failed: numbe
   }).spawn();
   let tail = "";
   const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
   for await (const bytes of child.stdout) {
-    await Deno.stdout.write(bytes);
-    tail = (tail + decoder.decode(bytes, { stream: true })).slice(-4096);
+    const text = decoder.decode(bytes, { stream: true });
+    tail = (tail + text).slice(-4096);
+    // Not on a terminal, the dots come one a line.
+    await Deno.stdout.write(encoder.encode(text.replace(/^([.,!])\n/gm, "$1")));
   }
   const { success } = await child.status;
   const summary = SUMMARY.exec(tail);

@@ -13,6 +13,7 @@ import { Poller } from "./poller.ts";
 import { CommandQueue } from "./queue.ts";
 import { Responder, UNDATED_LIMIT_MS } from "./responder.ts";
 import { serverInfoValue } from "./server_info.ts";
+import { FEATURE_SERVER_REQUESTS } from "./wire.ts";
 
 /** How long answers may still be posted once the drain limit has been reached. */
 const LAST_ANSWERS_MS = 5_000;
@@ -88,6 +89,7 @@ export class Agent {
       channels: new Map(deps.channels.map((channel) => [channel.name, channel])),
       workers: mcp.maxConcurrentRequests,
       discover: deps.discover,
+      carriesServerRequests: () => this.#controlPlane.hasFeature(FEATURE_SERVER_REQUESTS),
       responder: new Responder({
         controlPlane: this.#controlPlane,
         deadlines: this.#deadlines,

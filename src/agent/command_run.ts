@@ -50,6 +50,8 @@ export interface RunDeps {
   /** Discovery of the main target's metadata; undefined where the main target is not HTTP (CH-5). */
   readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
   readonly responder: Responder;
+  /** True while the control plane carries requests of a target to the connector (docs/relay-protocol.md). */
+  readonly carriesServerRequests: () => boolean;
   readonly deadlines: Deadlines;
   readonly tunnelId: string;
   readonly connectionMaxTtlMs: number;
@@ -158,6 +160,7 @@ export class CommandRun {
       if (this.#state === "connected") this.#to("sent");
     },
     notification: (text: JsonText, head: ResponseHead) => this.#event(text, head),
+    serverRequest: (text: JsonText, head: ResponseHead) => this.#serverRequest(text, head),
   };
 
   async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
@@ -303,9 +306,7 @@ export class CommandRun {
 
   /** One notification of the target on its way up; best effort, in order (P-99, P-100). */
   async #event(text: JsonText, head: ResponseHead): Promise<void> {
-    const isRunning = this.#state === "streaming" || NEXT[this.#state].includes("streaming");
-    if (!isRunning || this.#eventsLost || this.#work.signal.aborted) return;
-    this.#to("streaming");
+    if (this.#eventsLost || !this.#toStreaming()) return;
     const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
     try {
       await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
@@ -318,6 +319,29 @@ export class CommandRun {
         describeError(error),
       );
     }
+  }
+
+  /** A request of the target on its way to the connector, where the control plane can carry it. */
+  async #serverRequest(text: JsonText, head: ResponseHead): Promise<boolean> {
+    if (!this.deps.carriesServerRequests() || this.#eventsLost || !this.#toStreaming()) return false;
+    const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
+    try {
+      await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
+      return true;
+    } catch (error) {
+      if (!this.#work.signal.aborted) {
+        this.#warnFailed("request of the target not delivered", "server_request", describeError(error));
+      }
+      return false;
+    }
+  }
+
+  /** False when the call is already being answered, or is given up. */
+  #toStreaming(): boolean {
+    const isRunning = this.#state === "streaming" || NEXT[this.#state].includes("streaming");
+    if (!isRunning || this.#work.signal.aborted) return false;
+    this.#to("streaming");
+    return true;
   }
 
   async #aborted(): Promise<RunEnd> {

@@ -204,7 +204,8 @@ export class Poller {
   /** How long a command had been waiting when it arrived; a clock that is behind the service's says nothing (P-50). */
   #observeAge(command: Command): void {
     if (command.createdAtMs === undefined) return;
-    const ageMs = Date.now() - (performance.now() - command.receivedAt) - command.createdAtMs;
+    const sinceReceiptMs = Math.trunc(performance.now() - command.receivedAt);
+    const ageMs = Date.now() - sinceReceiptMs - command.createdAtMs;
     if (ageMs >= 0) this.deps.metrics.observe("commands_age_seconds", ageMs / 1000);
   }
 

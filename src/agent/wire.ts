@@ -45,6 +45,9 @@ export const HEADER = {
 /** Relay feature: `DELETE …/poll` makes the relay end the open poll of the named instance with an empty reply. */
 export const FEATURE_POLL_RELEASE = "poll-release";
 
+/** Relay feature: requests of a target travel to the connector, and its answers back. */
+export const FEATURE_SERVER_REQUESTS = "server-requests";
+
 const CHANNEL_PATTERN = /^[a-z0-9_-]{1,64}$/;
 
 /** Trims, lower-cases and defaults a channel name (CH-1). @returns undefined when the result is no channel name */

@@ -50,6 +50,12 @@ export interface CallObserver {
    * promise settles (P-99). Never rejects.
    */
   notification(text: JsonText, head: ResponseHead): Promise<void>;
+  /**
+   * A request of the target to its client, other than `ping`, made while this call runs. The connector's answer comes
+   * back later, by {@link Channel.notify}. Absent where there is no connector to ask.
+   * @returns false when it could not be handed over; the channel then refuses it itself. Never rejects.
+   */
+  serverRequest?(text: JsonText, head: ResponseHead): Promise<boolean>;
 }
 
 /** Why a body of a non-2xx answer could not be handed on (P-118), or why the conversation itself was broken. */

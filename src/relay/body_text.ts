@@ -1,52 +1,32 @@
+import { HttpError, PeerGoneError } from "./http1/http_error.ts";
+import { BodyEncodingError, type HttpRequest } from "./http1/http_request.ts";
+import { BodyTooLongError } from "./http1/request_body.ts";
 import { RelayError } from "./relay_error.ts";
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads a request body as UTF-8, without ever holding more than the limit.
  * @param limitBytes longest body that is taken
- * @throws {RelayError} 413 above the limit; 400 for bytes that are no UTF-8 or a body that broke off
+ * @throws {RelayError} 413 above the limit; 400 for bytes that are no UTF-8, a malformed or a broken off body
  */
-export async function bodyText(request: Request, limitBytes: number): Promise<string> {
-  const bytes = await bodyBytes(request, limitBytes);
+export async function bodyText(request: HttpRequest, limitBytes: number): Promise<string> {
   try {
-    return decoder.decode(bytes);
+    return await request.text(limitBytes);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new RelayError("invalid_json_payload", "The body is not valid UTF-8.");
+    throw bodyError(error);
   }
 }
 
-async function bodyBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
-  const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > limitBytes) throw tooLarge(limitBytes);
-  try {
-    // With a Content-Length the server itself takes no more than announced.
-    return announced !== null ? await request.bytes() : await limitedBytes(request, limitBytes);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Http)) throw error;
-    throw new RelayError("invalid_json_payload", "The body broke off.");
+/** What a caller is told whose body could not be read; anything else is given back as it is. */
+export function bodyError(error: unknown): unknown {
+  if (error instanceof BodyTooLongError) {
+    return new RelayError("request_body_too_large", `The body is longer than ${error.limitBytes} bytes.`);
   }
-}
-
-async function limitedBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body) {
-    length += chunk.length;
-    if (length > limitBytes) throw tooLarge(limitBytes);
-    chunks.push(chunk);
+  if (error instanceof BodyEncodingError) {
+    return new RelayError("invalid_json_payload", "The body is not valid UTF-8.");
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+  if (error instanceof PeerGoneError) return new RelayError("invalid_json_payload", "The body broke off.");
+  if (error instanceof HttpError) {
+    return new RelayError("malformed_request", error.message, { status: error.status });
   }
-  return whole;
-}
-
-function tooLarge(limitBytes: number): RelayError {
-  return new RelayError("request_body_too_large", `The body is longer than ${limitBytes} bytes.`);
+  return error;
 }

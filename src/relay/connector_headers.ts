@@ -57,5 +57,5 @@ function nominatedByAgent(response: AgentResponse): ReadonlySet<string> | undefi
     if (name.length !== 10 || name.toLowerCase() !== "connection") continue;
     for (const value of response.headers[name] ?? []) all = all === undefined ? value : `${all},${value}`;
   }
-  return nominatedNames(all ?? null);
+  return nominatedNames(all);
 }

@@ -1,6 +1,7 @@
 import type { AgentResponse } from "./agent_response.ts";
 import { connectorHeaders, contentTypeOf } from "./connector_headers.ts";
 import { type EventFate, EventStream, eventText } from "./event_stream.ts";
+import type { HttpReply } from "./http1/http_reply.ts";
 import type { CallFailure, CallReply } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import type { Counters } from "./relay_counts.ts";
@@ -20,19 +21,17 @@ export interface ConnectorReplyParts {
   readonly acceptsEvents: boolean;
   /** Where protected-resource metadata of this tunnel is found (P-176). */
   readonly metadataUrl: () => string;
-  /** The connector stopped reading its stream. */
-  readonly onGone: () => void;
 }
 
 /** The reply to one connector request: a single answer, or a stream once a notification came first (P-173). */
 export class ConnectorReply implements CallReply {
-  readonly response: Promise<Response>;
+  readonly response: Promise<HttpReply>;
   readonly #parts: ConnectorReplyParts;
-  readonly #settle: (response: Response) => void;
+  readonly #settle: (reply: HttpReply) => void;
   #stream: EventStream | undefined;
 
   constructor(parts: ConnectorReplyParts) {
-    const { promise, resolve } = Promise.withResolvers<Response>();
+    const { promise, resolve } = Promise.withResolvers<HttpReply>();
     this.response = promise;
     this.#settle = resolve;
     this.#parts = parts;
@@ -53,13 +52,13 @@ export class ConnectorReply implements CallReply {
     if (this.#stream !== undefined) return this.#stream.finish(json);
     const headers = connectorHeaders(response, this.#parts.metadataUrl);
     if (this.#parts.acceptsEvents && json !== undefined && contentTypeOf(headers).startsWith(EVENT_STREAM)) {
-      return this.#settle(new Response(eventText(json), { headers: this.#streamHeaders(headers) }));
+      return this.#settle({ status: 200, headers: this.#streamHeaders(headers), body: eventText(json) });
     }
     const status = connectorStatus(response.code);
     const body = json === undefined || forbidsBody(status) ? null : json;
     if (body !== null && contentTypeOf(headers) === "") headers.push(["content-type", "application/json"]);
     headers.push(["x-request-id", this.#parts.requestId]);
-    this.#settle(new Response(body, { status, headers }));
+    this.#settle({ status, headers, body });
   }
 
   fail(failure: CallFailure, delivered: boolean): void {
@@ -69,7 +68,7 @@ export class ConnectorReply implements CallReply {
   }
 
   drop(): void {
-    this.#stream?.drop();
+    this.#stream?.cut();
     const { core, requestId } = this.#parts;
     // Nobody reads it, but the server's handler must come to its end.
     this.#settle(
@@ -78,15 +77,14 @@ export class ConnectorReply implements CallReply {
   }
 
   #openStream(first: AgentResponse): void {
-    const { core, tunnel, onGone, metadataUrl } = this.#parts;
+    const { core, tunnel, metadataUrl } = this.#parts;
     this.#stream = new EventStream({
       bufferBytes: core.settings.streamBufferBytes,
       holdMs: core.settings.notificationHoldMs,
       onEvent: (fate) => countEvent(tunnel.counters, fate),
-      onGone,
     });
     const headers = this.#streamHeaders(connectorHeaders(first, metadataUrl));
-    this.#settle(new Response(this.#stream.body, { headers }));
+    this.#settle({ status: 200, headers, body: this.#stream });
   }
 
   /** Headers of the first event, with the relay's word on type and caching (P-174). */

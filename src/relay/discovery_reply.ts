@@ -1,6 +1,7 @@
 import type { AgentResponse } from "./agent_response.ts";
 import { connectorHeaders } from "./connector_headers.ts";
 import { failureError } from "./connector_reply.ts";
+import type { HttpReply } from "./http1/http_reply.ts";
 import type { CallFailure, CallReply } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
@@ -8,8 +9,8 @@ import { connectorStatus, forbidsBody } from "./reply_status.ts";
 
 /** The reply to a caller that looks for protected-resource metadata (P-180). */
 export class DiscoveryReply implements CallReply {
-  readonly response: Promise<Response>;
-  readonly #settle: (response: Response) => void;
+  readonly response: Promise<HttpReply>;
+  readonly #settle: (reply: HttpReply) => void;
 
   /**
    * @param requestId id of the command
@@ -22,7 +23,7 @@ export class DiscoveryReply implements CallReply {
     readonly metadataUrl: () => string,
     readonly core: RelayCore,
   ) {
-    const { promise, resolve } = Promise.withResolvers<Response>();
+    const { promise, resolve } = Promise.withResolvers<HttpReply>();
     this.response = promise;
     this.#settle = resolve;
   }
@@ -48,7 +49,7 @@ export class DiscoveryReply implements CallReply {
     const headers = connectorHeaders(response, this.metadataUrl)
       .filter(([name]) => !/^content-(?:type|encoding)$/i.test(name));
     headers.push(["content-type", "application/json"], ["x-request-id", this.requestId]);
-    this.#settle(new Response(forbidsBody(status) ? null : body, { status, headers }));
+    this.#settle({ status, headers, body: forbidsBody(status) ? null : body });
   }
 
   fail(failure: CallFailure, delivered: boolean): void {

@@ -23,8 +23,6 @@ export interface EventStreamOptions {
   readonly holdMs: number;
   /** Told of every event: it was written, it has to wait (and will be told of again), or nobody read and it is lost. */
   readonly onEvent: (fate: EventFate) => void;
-  /** The reader has gone away. */
-  readonly onGone: () => void;
 }
 
 /** Events held at once; with more, the newest are dropped at once (P-169). */
@@ -33,34 +31,26 @@ const MAX_HELD = 16;
 /**
  * A stream of server-sent events with bounded memory: while the reader lags behind, whoever brings an event waits,
  * and so does the agent that posts it, and the target behind it (P-169). The last event always gets through.
+ * It is read once, as a sequence of pieces.
  */
-export class EventStream {
-  readonly body: ReadableStream<Uint8Array>;
+export class EventStream implements AsyncIterable<Uint8Array> {
   readonly #options: EventStreamOptions;
   readonly #held: HeldEvent[] = [];
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #buffered: Uint8Array[] = [];
+  #bufferedBytes = 0;
+  #ended = false;
+  #wake: (() => void) | undefined;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => this.#refill(),
-      cancel: () => {
-        this.#end();
-        options.onGone();
-      },
-    }, new ByteLengthQueuingStrategy({ highWaterMark: options.bufferBytes }));
   }
 
   /** Writes an event. @returns a promise when it has to wait for the reader */
   write(json: string): Promise<void> | undefined {
-    const controller = this.#controller;
-    if (controller === undefined) return undefined;
+    if (this.#ended) return undefined;
     const bytes = encoder.encode(eventText(json));
-    if (this.#held.length === 0 && (controller.desiredSize ?? 0) > 0) {
-      controller.enqueue(bytes);
+    if (this.#held.length === 0 && this.#bufferedBytes < this.#options.bufferBytes) {
+      this.#put(bytes);
       this.#options.onEvent("written");
       return undefined;
     }
@@ -70,61 +60,72 @@ export class EventStream {
     }
     this.#options.onEvent("held");
     return new Promise((settle) => {
-      const timer = setTimeout(() => this.#drop(settle), this.#options.holdMs);
+      const timer = setTimeout(() => this.#giveUp(settle), this.#options.holdMs);
       this.#held.push({ bytes, settle, timer });
     });
   }
 
   /** Writes what is held, then the last event if there is one, and ends the stream. */
   finish(json: string | undefined): void {
-    const controller = this.#controller;
-    if (controller === undefined) return;
-    for (const event of this.#held.splice(0)) this.#writeHeld(controller, event);
-    if (json !== undefined) controller.enqueue(encoder.encode(eventText(json)));
-    controller.close();
-    this.#end();
+    if (this.#ended) return;
+    for (const event of this.#held.splice(0)) this.#writeHeld(event);
+    if (json !== undefined) this.#put(encoder.encode(eventText(json)));
+    this.cut();
   }
 
-  /** Ends the stream where it is (P-174). */
+  /** Ends the stream behind what has been written (P-174), or because its reader is gone. */
   cut(): void {
-    this.#controller?.close();
-    this.#end();
-  }
-
-  /** The reader is gone; lets go of everything. */
-  drop(): void {
-    this.#end();
-  }
-
-  #refill(): void {
-    const controller = this.#controller;
-    while (controller !== undefined && (controller.desiredSize ?? 0) > 0) {
-      const event = this.#held.shift();
-      if (event === undefined) return;
-      this.#writeHeld(controller, event);
-    }
-  }
-
-  #writeHeld(controller: ReadableStreamDefaultController<Uint8Array>, event: HeldEvent): void {
-    controller.enqueue(event.bytes);
-    this.#options.onEvent("written-late");
-    release(event);
-  }
-
-  #drop(settle: () => void): void {
-    const at = this.#held.findIndex((event) => event.settle === settle);
-    const [event] = this.#held.splice(at, 1);
-    if (event === undefined) return;
-    this.#options.onEvent("dropped-late");
-    release(event);
-  }
-
-  #end(): void {
-    this.#controller = undefined;
+    this.#ended = true;
     for (const event of this.#held.splice(0)) {
       this.#options.onEvent("released");
       release(event);
     }
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    for (;;) {
+      const pieces = this.#buffered;
+      this.#buffered = [];
+      for (const piece of pieces) {
+        yield piece;
+        // Whoever asks for the next piece has passed this one on.
+        this.#bufferedBytes -= piece.length;
+        this.#refill();
+      }
+      if (this.#buffered.length > 0) continue;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#buffered.push(bytes);
+    this.#bufferedBytes += bytes.length;
+    this.#wake?.();
+  }
+
+  #refill(): void {
+    while (this.#bufferedBytes < this.#options.bufferBytes) {
+      const event = this.#held.shift();
+      if (event === undefined) return;
+      this.#writeHeld(event);
+    }
+  }
+
+  #writeHeld(event: HeldEvent): void {
+    this.#put(event.bytes);
+    this.#options.onEvent("written-late");
+    release(event);
+  }
+
+  #giveUp(settle: () => void): void {
+    const at = this.#held.findIndex((event) => event.settle === settle);
+    const event = this.#held[at];
+    if (event === undefined) return;
+    this.#held.splice(at, 1);
+    this.#options.onEvent("dropped-late");
+    release(event);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { HeaderFields } from "./http1/header_fields.ts";
 import { CONNECTOR_KEY_HEADER } from "./keys.ts";
 
 /** Never forwarded to the target (P-171): per-hop, about this hop's body, or somebody else's claims. */
@@ -47,24 +48,43 @@ const BLOCKED = new Set([
 ]);
 
 /**
- * The headers of a connector that travel on to the target, as the JSON object of a command. Repeated fields arrive
- * here joined with `, ` (RFC 9110 §5.3), so each name has one value.
+ * The headers of a connector that travel on to the target, as the JSON object of a command: all values of a name, in
+ * order.
  * @param keepAuthorization true when `Authorization` held the relay's own key and must stay here
  */
-export function forwardedHeadersJson(headers: Headers, keepAuthorization: boolean): string {
+export function forwardedHeadersJson(headers: HeaderFields, keepAuthorization: boolean): string {
+  const { names, values } = headers;
   const nominated = nominatedNames(headers.get("connection"));
   let json = "";
-  for (const [name, value] of headers) {
+  for (let at = 0; at < names.length; at++) {
+    const name = names[at] ?? "";
+    const value = values[at] ?? "";
     if (value === "" || BLOCKED.has(name) || nominated?.has(name)) continue;
-    if (keepAuthorization && name === "authorization") continue;
+    if ((keepAuthorization && name === "authorization") || hasEarlierValue(headers, name, at)) continue;
     // A field name is a token (RFC 9110 §5.6.2), which needs no escaping.
-    json += `${json === "" ? "" : ","}"${name}":[${JSON.stringify(value)}]`;
+    json += `${json === "" ? "" : ","}"${name}":[${JSON.stringify(value)}${laterValues(headers, name, at)}]`;
   }
   return `{${json}}`;
 }
 
+function hasEarlierValue({ names, values }: HeaderFields, name: string, at: number): boolean {
+  for (let before = names.indexOf(name); before < at; before = names.indexOf(name, before + 1)) {
+    if (values[before] !== "") return true;
+  }
+  return false;
+}
+
+function laterValues({ names, values }: HeaderFields, name: string, at: number): string {
+  let json = "";
+  for (let next = names.indexOf(name, at + 1); next !== -1; next = names.indexOf(name, next + 1)) {
+    const value = values[next] ?? "";
+    if (value !== "") json += `,${JSON.stringify(value)}`;
+  }
+  return json;
+}
+
 /** Names that a `Connection` field makes per-hop (RFC 9110 §7.6.1); undefined when there are none. */
-export function nominatedNames(connection: string | null): ReadonlySet<string> | undefined {
-  if (connection === null || connection === "keep-alive") return undefined;
+export function nominatedNames(connection: string | undefined): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === "keep-alive") return undefined;
   return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
 }

@@ -1,3 +1,4 @@
+import type { HttpRequest } from "./http1/http_request.ts";
 import { RelayError } from "./relay_error.ts";
 
 const LOOPBACK =
@@ -23,10 +24,9 @@ export class HostGuard {
   }
 
   /** What is wrong with the request, or undefined. */
-  check(headers: Headers): RelayError | undefined {
-    const host = headers.get("host") ?? "";
-    if (host !== this.#lastGoodHost || host === "") {
-      if (!this.#isAllowed(hostName(host))) {
+  check({ authority, headers }: Pick<HttpRequest, "authority" | "headers">): RelayError | undefined {
+    if (authority !== this.#lastGoodHost || authority === "") {
+      if (!this.#isAllowed(hostName(authority))) {
         return new RelayError(
           "forbidden_host",
           "This Host is not one under which the relay may be addressed.",
@@ -35,10 +35,10 @@ export class HostGuard {
           },
         );
       }
-      this.#lastGoodHost = host;
+      this.#lastGoodHost = authority;
     }
     const origin = headers.get("origin");
-    if (origin === null || this.#isAllowedOrigin(origin)) return undefined;
+    if (origin === undefined || this.#isAllowedOrigin(origin)) return undefined;
     return new RelayError("forbidden_origin", "Pages of this Origin may not use the relay.", {
       param: "Origin",
     });

@@ -3,9 +3,10 @@ import { bodyText } from "./body_text.ts";
 import { ConnectorReply } from "./connector_reply.ts";
 import { DiscoveryReply } from "./discovery_reply.ts";
 import { forwardedHeadersJson } from "./forwarded_headers.ts";
+import type { HttpReply } from "./http1/http_reply.ts";
+import type { HttpRequest } from "./http1/http_request.ts";
 import { shapeFault } from "./json_rpc_shape.ts";
 import { connectorAccess, connectorRefused } from "./keys.ts";
-import type { PendingCall } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -23,8 +24,8 @@ export async function ingress(
   core: RelayCore,
   tunnelId: string,
   channelSegment: string | undefined,
-  request: Request,
-): Promise<Response> {
+  request: HttpRequest,
+): Promise<HttpReply> {
   const tunnel = core.tunnels.get(tunnelId);
   const channel = channelSegment === undefined ? MAIN_CHANNEL : canonicalChannel(channelSegment);
   if (tunnel === undefined || channel === undefined) {
@@ -48,7 +49,7 @@ export async function ingress(
  * Fetches the target's protected-resource metadata through the tunnel (P-180).
  * @throws {RelayError} 404 for another tunnel, 429 when too many callers ask, 503 without agent
  */
-export async function discover(core: RelayCore, tunnelId: string, request: Request): Promise<Response> {
+export async function discover(core: RelayCore, tunnelId: string, request: HttpRequest): Promise<HttpReply> {
   const tunnel = core.tunnels.get(tunnelId);
   if (tunnel === undefined) {
     throw new RelayError("not_found", "This relay does not serve that tunnel or path.");
@@ -73,7 +74,7 @@ export async function discover(core: RelayCore, tunnelId: string, request: Reque
     reply,
   });
   tunnel.openDiscoveries++;
-  withdrawOnHangUp(core, call, request);
+  request.onHangUp(() => core.hungUp(call));
   try {
     return await reply.response;
   } finally {
@@ -85,22 +86,21 @@ interface Held {
   readonly channel: string;
   readonly headersJson: string;
   readonly jsonrpc: string | undefined;
-  readonly request: Request;
+  readonly request: HttpRequest;
 }
 
 /** Opens the call and gives the promise of its reply. */
-function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: Held): Promise<Response> {
+function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: Held): Promise<HttpReply> {
   const { request, channel, headersJson, jsonrpc } = held;
   const requestId = core.ids.next("cmd");
-  const reply: ConnectorReply = new ConnectorReply({
+  const reply = new ConnectorReply({
     core,
     tunnel,
     requestId,
     acceptsEvents: acceptsEventStream(request.headers.get("accept")),
     metadataUrl: () => metadataUrl(publicBase(core, request), tunnel.id),
-    onGone: () => core.hungUp(call),
   });
-  const call: PendingCall = core.open({
+  const call = core.open({
     tunnel,
     commandType,
     channel,
@@ -109,17 +109,12 @@ function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: H
     requestId,
     reply,
   });
-  withdrawOnHangUp(core, call, request);
+  request.onHangUp(() => core.hungUp(call));
   return reply.response;
 }
 
-function withdrawOnHangUp(core: RelayCore, call: PendingCall, { signal }: Request): void {
-  if (signal.aborted) core.hungUp(call);
-  else signal.addEventListener("abort", () => core.hungUp(call));
-}
-
 /** The body of a POST, looked at but not changed (P-170). */
-async function message(core: RelayCore, request: Request): Promise<string> {
+async function message(core: RelayCore, request: HttpRequest): Promise<string> {
   const text = await bodyText(request, core.settings.maxRequestBytes);
   const fault = shapeFault(parsed(text));
   if (fault !== undefined) throw new RelayError("invalid_json_payload", fault);
@@ -136,7 +131,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function checkTermination({ headers }: Request): void {
+function checkTermination({ headers }: HttpRequest): void {
   if ((headers.get(SESSION_ID) ?? "") !== "") return;
   throw new RelayError(
     "missing_mcp_session_id",
@@ -148,15 +143,15 @@ function checkTermination({ headers }: Request): void {
 }
 
 /** True when one of the media ranges is that of server-sent events; parameters do not count (P-173). */
-export function acceptsEventStream(accept: string | null): boolean {
-  if (accept === null) return false;
+export function acceptsEventStream(accept: string | undefined): boolean {
+  if (accept === undefined) return false;
   return accept.split(",").some((range) =>
     range.split(";", 1)[0]?.trim().toLowerCase() === "text/event-stream"
   );
 }
 
-function publicBase(core: RelayCore, request: Request): string {
-  return core.settings.publicBaseUrl ?? `http://${request.headers.get("host") ?? "localhost"}`;
+function publicBase(core: RelayCore, request: HttpRequest): string {
+  return core.settings.publicBaseUrl ?? `http://${request.authority}`;
 }
 
 function metadataUrl(base: string, tunnelId: string): string {

@@ -1,6 +1,8 @@
 import { canonicalChannel, HEADER } from "../agent/wire.ts";
 import { type AgentResponse, parseAgentResponse } from "./agent_response.ts";
 import { bodyText } from "./body_text.ts";
+import type { HttpReply } from "./http1/http_reply.ts";
+import type { HttpRequest } from "./http1/http_request.ts";
 import { shardTokenOf } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
@@ -13,7 +15,11 @@ const ACCEPTED = '{"status":"ok"}';
  * Takes a response of an agent (P-167, P-168). A notification is answered when there is room for it.
  * @throws {RelayError} with the contract's codes, in the order of P-167
  */
-export async function takeResponse(core: RelayCore, tunnel: Tunnel, request: Request): Promise<Response> {
+export async function takeResponse(
+  core: RelayCore,
+  tunnel: Tunnel,
+  request: HttpRequest,
+): Promise<HttpReply> {
   tunnel.seen();
   const shardToken = request.headers.get(SHARD_TOKEN);
   const response = parseAgentResponse(await bodyText(request, core.settings.maxResponseBytes));
@@ -37,9 +43,9 @@ export async function takeResponse(core: RelayCore, tunnel: Tunnel, request: Req
   return core.replies.json(ACCEPTED);
 }
 
-function checkShardToken(core: RelayCore, response: AgentResponse, presented: string | null): void {
+function checkShardToken(core: RelayCore, response: AgentResponse, presented: string | undefined): void {
   const param = HEADER.shardToken;
-  if (presented === null) {
+  if (presented === undefined) {
     if (core.settings.strictness === "lenient") return;
     throw new RelayError("missing_shard_token", `Header ${param} of the polled command is required.`, {
       param,

@@ -1,4 +1,5 @@
 import { HEADER } from "../agent/wire.ts";
+import type { HeaderFields } from "./http1/header_fields.ts";
 import { RelayError } from "./relay_error.ts";
 import type { Tunnel } from "./tunnel.ts";
 import { TUNNEL_ID } from "./tunnel_id.ts";
@@ -6,6 +7,7 @@ import { TUNNEL_ID } from "./tunnel_id.ts";
 /** Header in which a connector shows the relay's own key, so that `Authorization` stays free for the target. */
 export const CONNECTOR_KEY_HEADER = "X-Tunnel-Connector-Key";
 
+const INSTANCE_ID = HEADER.instanceId.toLowerCase();
 const CONNECTOR_KEY = CONNECTOR_KEY_HEADER.toLowerCase();
 /** RFC 9110 §11.6.1: a 401 names the scheme. */
 const CHALLENGE = { "www-authenticate": "Bearer" };
@@ -20,8 +22,8 @@ export function equalsInConstantTime(presented: string, expected: string): boole
 }
 
 /** True when one of the expected texts was presented; always looks at all of them. */
-export function matchesAny(presented: string | null, expected: readonly string[]): boolean {
-  if (presented === null) return false;
+export function matchesAny(presented: string | undefined, expected: readonly string[]): boolean {
+  if (presented === undefined) return false;
   let found = false;
   for (const one of expected) found = equalsInConstantTime(presented, one) || found;
   return found;
@@ -33,7 +35,7 @@ export function matchesAny(presented: string | null, expected: readonly string[]
  * @throws {RelayError} 401 for an unknown key, 401/403 for another tunnel's, 400/404 for an id that is not served
  */
 export function authenticateAgent(
-  headers: Headers,
+  headers: HeaderFields,
   tunnelId: string,
   tunnels: ReadonlyMap<string, Tunnel>,
   forbiddenStatus: 401 | 403 = 401,
@@ -61,7 +63,7 @@ export function authenticateAgent(
 }
 
 /** True when the presented `Authorization` value is that of an agent of some tunnel. */
-export function isAgentOfAny(presented: string | null, tunnels: ReadonlyMap<string, Tunnel>): boolean {
+export function isAgentOfAny(presented: string | undefined, tunnels: ReadonlyMap<string, Tunnel>): boolean {
   let known = false;
   for (const tunnel of tunnels.values()) known = matchesAny(presented, tunnel.agentCredentials) || known;
   return known;
@@ -76,10 +78,10 @@ export type ConnectorAccess =
   | "refused";
 
 /** Looks for the connector key of a tunnel in the two places where it may stand. */
-export function connectorAccess(headers: Headers, tunnel: Tunnel): ConnectorAccess {
+export function connectorAccess(headers: HeaderFields, tunnel: Tunnel): ConnectorAccess {
   if (tunnel.connectorKeys.length === 0) return "forward-authorization";
   const own = headers.get(CONNECTOR_KEY);
-  if (own !== null) return matchesAny(own, tunnel.connectorKeys) ? "forward-authorization" : "refused";
+  if (own !== undefined) return matchesAny(own, tunnel.connectorKeys) ? "forward-authorization" : "refused";
   const bearer = matchesAny(headers.get("authorization"), tunnel.connectorCredentials);
   return bearer ? "keep-authorization" : "refused";
 }
@@ -94,7 +96,7 @@ export function connectorRefused(): RelayError {
 }
 
 /** The instance id of the calling agent, or undefined; longer ones than any real one are ignored. */
-export function instanceOf(headers: Headers): string | undefined {
-  const value = headers.get(HEADER.instanceId);
-  return value === null || value === "" || value.length > 128 ? undefined : value;
+export function instanceOf(headers: HeaderFields): string | undefined {
+  const value = headers.get(INSTANCE_ID);
+  return value === undefined || value === "" || value.length > 128 ? undefined : value;
 }

@@ -1,3 +1,4 @@
+import { HttpServer, type HttpServerOptions } from "./http1/http_server.ts";
 import { prepareSocketPath, removeSocket } from "./unix_socket_path.ts";
 
 /** Where a relay listens: a TCP port (0 lets the system choose) or a Unix socket. */
@@ -15,36 +16,26 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-/** A closing server gets this long before its end is no longer waited for, in ms. */
-const STOP_LIMIT_MS = 500;
-
 /**
  * Starts to serve.
- * @param onError called for what a handler throws, which is always a defect
  * @throws {SocketPathError} when the Unix path is taken; the system's error when the address cannot be bound
  */
-export async function startListener(
-  target: ListenTarget,
-  handler: Deno.ServeHandler,
-  onError: (error: unknown) => Response,
-): Promise<Listener> {
-  const stopping = new AbortController();
-  const common = { signal: stopping.signal, onListen: () => {}, onError };
+export async function startListener(target: ListenTarget, options: HttpServerOptions): Promise<Listener> {
   if ("path" in target) {
     const { path } = target;
     await prepareSocketPath(path);
-    const server = Deno.serve({ ...common, path }, handler);
+    const server = new HttpServer(Deno.listen({ transport: "unix", path }), options);
     return {
       address: { transport: "unix", path },
       stop: async () => {
-        stopping.abort();
-        await ended(server.finished);
+        await server.stop();
         await removeSocket(path);
       },
     };
   }
-  const server = Deno.serve({ ...common, hostname: target.hostname, port: target.port }, handler);
-  const { hostname, port } = server.addr;
+  const listener = Deno.listen({ hostname: target.hostname, port: target.port });
+  const server = new HttpServer(listener, options);
+  const { hostname, port } = listener.addr;
   return {
     address: {
       transport: "tcp",
@@ -52,10 +43,7 @@ export async function startListener(
       port,
       url: `http://${authority(target.hostname, hostname)}:${port}`,
     },
-    stop: async () => {
-      stopping.abort();
-      await ended(server.finished);
-    },
+    stop: () => server.stop(),
   };
 }
 
@@ -65,11 +53,4 @@ function authority(asked: string, bound: string): string {
   if (name === "0.0.0.0") return "127.0.0.1";
   if (name === "::") return "[::1]";
   return name.includes(":") ? `[${name}]` : name;
-}
-
-async function ended(finished: Promise<void>): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, STOP_LIMIT_MS);
-  await Promise.race([finished, limit.promise]);
-  clearTimeout(timer);
 }

@@ -16,20 +16,18 @@ const DEFAULT_WAIT_MS = 500;
 
 /**
  * Reads the query of a poll (P-160, P-163). Unknown parameters are ignored.
- * @param url absolute URL of the request
+ * @param query without question mark
  * @throws {RelayError} 400 for a value outside its range (strict only) or an invalid channel name
  */
 export function parsePollQuery(
-  url: string,
+  query: string,
   { strictness, maxPollWaitMs }: Pick<RelaySettings, "strictness" | "maxPollWaitMs">,
 ): PollQuery {
   const strict = strictness === "strict";
   let limit = DEFAULT_LIMIT;
   let waitMs = DEFAULT_WAIT_MS;
   let channels: Set<string> | undefined;
-  const start = url.indexOf("?");
-  if (start === -1) return { limit, waitMs: Math.min(waitMs, maxPollWaitMs), channels };
-  for (const pair of url.slice(start + 1).split("&")) {
+  for (const pair of query.split("&")) {
     const at = pair.indexOf("=");
     const name = at === -1 ? pair : pair.slice(0, at);
     if (name === "limit") {

@@ -1,5 +1,6 @@
 import type { Log } from "../ops/mod.ts";
 import { HostGuard, isLoopbackName } from "./host_guard.ts";
+import type { HttpServerOptions } from "./http1/http_server.ts";
 import { type ListenAddress, type Listener, type ListenTarget, startListener } from "./listener.ts";
 import { type RelayOptions, RelayOptionsError } from "./options.ts";
 import { RelayCore } from "./relay_core.ts";
@@ -9,8 +10,6 @@ import { relayRoutes } from "./routes.ts";
 
 /** A running relay. */
 export interface Relay {
-  /** Handles one request, as a listener on loopback would. */
-  fetch(request: Request, info: Deno.ServeHandlerInfo): Response | Promise<Response>;
   /**
    * Opens a listener; a relay may have several, which all serve the same routes.
    * @throws {RelayOptionsError} beyond loopback when a tunnel has no connector key
@@ -31,26 +30,23 @@ export interface Relay {
  */
 export function createRelay(options: RelayOptions, log: Log): Relay {
   const core = new RelayCore(options, log.with({ component: "relay" }));
-  const routes = relayRoutes(core);
+  const dispatch = relayRoutes(core);
   const guard = new HostGuard(allowedNames(core));
   const listeners: Listener[] = [];
   let stopped: Promise<void> | undefined;
 
-  const guarded = (request: Request, info: Deno.ServeHandlerInfo) => {
-    const refusal = guard.check(request.headers);
-    return refusal ? core.replies.error(refusal) : routes.fetch(request, { info, isPrivate: true });
-  };
-  const unixSocket = (request: Request, info: Deno.ServeHandlerInfo) =>
-    routes.fetch(request, { info, isPrivate: true });
-  const open = (request: Request, info: Deno.ServeHandlerInfo) =>
-    routes.fetch(request, { info, isPrivate: false });
-
-  function handlerFor(target: ListenTarget): Deno.ServeHandler {
-    if ("path" in target) return unixSocket;
+  function handlerFor(target: ListenTarget): HttpServerOptions["handle"] {
+    // No page can make a browser speak to a Unix socket.
+    if ("path" in target) return (request) => dispatch(request, true);
     const name = target.hostname.includes(":") ? `[${target.hostname}]` : target.hostname;
-    if (isLoopbackName(name)) return guarded;
+    if (isLoopbackName(name)) {
+      return (request) => {
+        const refusal = guard.check(request);
+        return refusal ? core.replies.error(refusal) : dispatch(request, true);
+      };
+    }
     const bare = [...core.tunnels.values()].find(({ connectorKeys }) => connectorKeys.length === 0);
-    if (bare === undefined) return open;
+    if (bare === undefined) return (request) => dispatch(request, false);
     throw new RelayOptionsError(
       `tunnel ${bare.id} has no connector key, so the relay may not listen on ${target.hostname}, which other ` +
         "machines can reach; give it a connector key or listen on 127.0.0.1",
@@ -64,16 +60,13 @@ export function createRelay(options: RelayOptions, log: Log): Relay {
   }
 
   return {
-    fetch: guarded,
     listen: async (target) => {
       if (core.stopped) throw new Error("the relay has been stopped");
-      const listener = await startListener(target, handlerFor(target), (error) => {
-        core.log.error("relay request failed", {
-          error: error instanceof Error ? error.message : String(error),
-        });
-        return core.replies.error(
-          new RelayError("internal_error", "The relay failed to handle this request."),
-        );
+      const listener = await startListener(target, {
+        handle: handlerFor(target),
+        refuse: ({ message, status }) =>
+          core.replies.error(new RelayError("malformed_request", message, { status })),
+        onError: (error) => core.log.error("relay connection failed", { error: String(error) }),
       });
       listeners.push(listener);
       const { address } = listener;

@@ -1,5 +1,6 @@
 /** Every error that the relay itself can answer, with its status and its category (P-137, P-179). */
 const CATALOGUE = {
+  malformed_request: [400, "invalid_request_error"],
   invalid_tunnel_id_format: [400, "invalid_request_error"],
   invalid_channel_format: [400, "invalid_request_error"],
   invalid_json_payload: [400, "invalid_request_error"],

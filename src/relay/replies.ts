@@ -1,4 +1,5 @@
 import { FEATURE_POLL_RELEASE, HEADER } from "../agent/wire.ts";
+import type { HttpReply, ReplyHeaders } from "./http1/http_reply.ts";
 import { randomText } from "./random_text.ts";
 import type { RelayError } from "./relay_error.ts";
 
@@ -6,9 +7,8 @@ import type { RelayError } from "./relay_error.ts";
 export const RELAY_FEATURES: readonly string[] = [FEATURE_POLL_RELEASE];
 
 const REQUEST_ID = HEADER.requestId.toLowerCase();
-const FEATURES = HEADER.relayFeatures.toLowerCase();
-const FEATURES_VALUE = RELAY_FEATURES.join(",");
-const JSON_TYPE = "application/json";
+const FEATURES = [HEADER.relayFeatures.toLowerCase(), RELAY_FEATURES.join(",")] as const;
+const JSON_TYPE = ["content-type", "application/json"] as const;
 
 /** Makes ids that no other relay, and no earlier run of this one, has made. */
 export class IdSource {
@@ -25,38 +25,38 @@ export class IdSource {
 export class Replies {
   constructor(readonly ids: IdSource) {}
 
-  json(body: string, status = 200): Response {
-    return new Response(body, {
-      status,
-      headers: { "content-type": JSON_TYPE, [REQUEST_ID]: this.ids.next("req") },
-    });
+  json(body: string, status = 200): HttpReply {
+    return { status, headers: [JSON_TYPE, this.#id()], body };
   }
 
-  text(body: string): Response {
-    return new Response(body, {
-      headers: { "content-type": "text/plain; charset=utf-8", [REQUEST_ID]: this.ids.next("req") },
-    });
+  text(body: string, contentType = "text/plain; charset=utf-8"): HttpReply {
+    return { status: 200, headers: [["content-type", contentType], this.#id()], body };
   }
 
-  /** A reply to a poll or to the metadata call: it also says what the relay can do. */
-  agent(body: string | null, status = 200): Response {
-    const headers: Record<string, string> = {
-      [REQUEST_ID]: this.ids.next("req"),
-      [FEATURES]: FEATURES_VALUE,
-    };
-    if (body !== null) headers["content-type"] = JSON_TYPE;
-    return new Response(body, { status, headers });
+  /**
+   * A reply to a poll or to the metadata call: it also says what the relay can do.
+   * @param onEnd told whether it was written
+   */
+  agent(body: string | null, status: number, onEnd?: (written: boolean) => void): HttpReply {
+    const headers: ReplyHeaders = body === null ? [this.#id(), FEATURES] : [JSON_TYPE, this.#id(), FEATURES];
+    return onEnd === undefined ? { status, headers, body } : { status, headers, body, onEnd };
   }
 
-  empty(status: number): Response {
-    return new Response(null, { status, headers: { [REQUEST_ID]: this.ids.next("req") } });
+  empty(status: number): HttpReply {
+    return { status, headers: [this.#id()], body: null };
   }
 
   /** @param requestId id to show instead of a new one, where the request already has one */
-  error(error: RelayError, requestId = this.ids.next("req")): Response {
-    return new Response(error.body, {
-      status: error.status,
-      headers: { ...error.extra.headers, "content-type": JSON_TYPE, [REQUEST_ID]: requestId },
-    });
+  error(error: RelayError, requestId = this.ids.next("req")): HttpReply {
+    const headers = [
+      ...Object.entries(error.extra.headers ?? {}),
+      JSON_TYPE,
+      [REQUEST_ID, requestId] as const,
+    ];
+    return { status: error.status, headers, body: error.body };
+  }
+
+  #id(): readonly [string, string] {
+    return [REQUEST_ID, this.ids.next("req")];
   }
 }

@@ -1,5 +1,8 @@
-import { type Context, Hono } from "@hono/hono";
+import { RegExpRouter } from "@hono/hono/router/reg-exp-router";
 import { canonicalChannel } from "../agent/wire.ts";
+import { bodyError } from "./body_text.ts";
+import type { HttpReply } from "./http1/http_reply.ts";
+import type { HttpRequest } from "./http1/http_request.ts";
 import { discover, ingress } from "./ingress_route.ts";
 import { takeResponse } from "./intake_route.ts";
 import { authenticateAgent, isAgentOfAny } from "./keys.ts";
@@ -8,78 +11,96 @@ import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
 import { renderMetrics } from "./relay_metrics.ts";
 
-/** What the listener says about a request. */
-export interface RouteEnv {
-  readonly info: Deno.ServeHandlerInfo;
+/** One request on its way to its handler. */
+interface Visit {
+  readonly request: HttpRequest;
+  /** Decoded segments of the path. */
+  readonly param: (name: "tunnel" | "channel") => string | undefined;
   /** False on a listener that other machines can reach. */
   readonly isPrivate: boolean;
 }
 
-type RelayContext = Context<{ Bindings: RouteEnv }>;
+type Route = (visit: Visit) => HttpReply | Promise<HttpReply>;
 
-/**
- * All routes of a relay (P-157). Each request is answered by exactly one handler, because a second one that also
- * matches would make the router chain them, which costs on the three routes that carry the traffic.
- */
-export function relayRoutes(core: RelayCore): Hono<{ Bindings: RouteEnv }> {
+/** Only POST has a body that means something; others are read over up to this, in bytes. */
+const MAX_IDLE_BODY_BYTES = 64 * 1024;
+
+/** Answers one request; never throws. @param isPrivate false when other machines can reach the listener */
+export type Dispatch = (request: HttpRequest, isPrivate: boolean) => Promise<HttpReply>;
+
+/** All routes of a relay (P-157). */
+export function relayRoutes(core: RelayCore): Dispatch {
+  const router = routerFor(core);
+  return async (request, isPrivate) => {
+    try {
+      if (request.method !== "POST") await request.skipBody(MAX_IDLE_BODY_BYTES);
+      const [[match], values] = router.match(request.method, request.path);
+      if (match === undefined) throw unmatched(core, request);
+      const [route, indexes] = match;
+      const param = (name: "tunnel" | "channel") => {
+        const index = indexes[name];
+        const value = index === undefined ? undefined : values?.[Number(index)];
+        return value === undefined ? undefined : decoded(value);
+      };
+      return await route({ request, param, isPrivate });
+    } catch (error) {
+      return core.replies.error(relayErrorOf(core, error));
+    }
+  };
+}
+
+function relayErrorOf(core: RelayCore, thrown: unknown): RelayError {
+  const error = bodyError(thrown);
+  if (error instanceof RelayError) return error;
+  core.log.error("relay request failed", { error: error instanceof Error ? error.message : String(error) });
+  return new RelayError("internal_error", "The relay failed to handle this request.");
+}
+
+function routerFor(core: RelayCore): RegExpRouter<Route> {
   const { replies, tunnels } = core;
-  const app = new Hono<{ Bindings: RouteEnv }>();
-  const agent = (c: RelayContext, forbiddenStatus: 401 | 403 = 401) =>
-    authenticateAgent(c.req.raw.headers, c.req.param("tunnel") ?? "", tunnels, forbiddenStatus);
-  const connect = (c: RelayContext) =>
-    ingress(core, c.req.param("tunnel") ?? "", c.req.param("channel"), c.req.raw);
+  const agent = ({ request, param }: Visit, forbiddenStatus: 401 | 403 = 401) =>
+    authenticateAgent(request.headers, param("tunnel") ?? "", tunnels, forbiddenStatus);
+  const connect: Route = ({ request, param }) =>
+    ingress(core, param("tunnel") ?? "", param("channel"), request);
 
-  app.post("/v1/mcp/:tunnel", connect);
-  app.post("/v1/tunnels/:tunnel/response", (c) => takeResponse(core, agent(c), c.req.raw));
-  app.get("/v1/tunnels/:tunnel/poll", (c) => {
-    const tunnel = agent(c);
-    if (isHead(c)) throw methodNotAllowed("GET, DELETE");
-    return poll(core, tunnel, c.req.raw, c.env.info);
-  });
-
-  app.post("/v1/mcp/:tunnel/:channel", connect);
-  app.delete("/v1/mcp/:tunnel", connect);
-  app.delete("/v1/mcp/:tunnel/:channel", connect);
-  app.delete("/v1/tunnels/:tunnel/poll", (c) => releasePoll(core, agent(c), c.req.raw));
-  app.get("/v1/tunnels/:tunnel", (c) => {
-    const { id, name, description } = agent(c, 403);
-    return replies.agent(JSON.stringify({ id, name, description }));
-  });
-  app.get(
-    "/.well-known/oauth-protected-resource/v1/mcp/:tunnel",
-    (c) => {
-      if (isHead(c)) throw unknownPath();
-      return discover(core, c.req.param("tunnel"), c.req.raw);
-    },
+  const router = new RegExpRouter<Route>();
+  router.add("POST", "/v1/mcp/:tunnel", connect);
+  router.add("POST", "/v1/mcp/:tunnel/:channel", connect);
+  router.add("DELETE", "/v1/mcp/:tunnel", connect);
+  router.add("DELETE", "/v1/mcp/:tunnel/:channel", connect);
+  router.add("GET", "/v1/tunnels/:tunnel/poll", (visit) => poll(core, agent(visit), visit.request));
+  router.add("DELETE", "/v1/tunnels/:tunnel/poll", (visit) => releasePoll(core, agent(visit), visit.request));
+  router.add(
+    "POST",
+    "/v1/tunnels/:tunnel/response",
+    (visit) => takeResponse(core, agent(visit), visit.request),
   );
-  app.get("/readyz", () => replies.json('{"status":"ok"}'));
-  app.get("/healthz", () => replies.text("live"));
-  app.get("/metrics", (c) => metrics(core, c));
-
-  app.notFound((c) => replies.error(unmatched(core, c)));
-  app.onError((error) => {
-    if (error instanceof RelayError) return replies.error(error);
-    core.log.error("relay request failed", { error: error.message });
-    return replies.error(new RelayError("internal_error", "The relay failed to handle this request."));
-  });
-  return app;
+  router.add(
+    "GET",
+    "/.well-known/oauth-protected-resource/v1/mcp/:tunnel",
+    ({ request, param }) => discover(core, param("tunnel") ?? "", request),
+  );
+  // Only what changes nothing may be asked for with HEAD too: a HEAD poll would take commands and show them to nobody.
+  for (const method of ["GET", "HEAD"]) {
+    router.add(method, "/v1/tunnels/:tunnel", (visit) => {
+      const { id, name, description } = agent(visit, 403);
+      return replies.agent(JSON.stringify({ id, name, description }), 200);
+    });
+    router.add(method, "/readyz", () => replies.json('{"status":"ok"}'));
+    router.add(method, "/healthz", () => replies.text("live"));
+    router.add(method, "/metrics", (visit) => metrics(core, visit));
+  }
+  return router;
 }
 
-/** The router hands HEAD to GET routes; there it would take commands out of the queue and throw them away. */
-function isHead(c: RelayContext): boolean {
-  return c.req.raw.method === "HEAD";
-}
-
-async function metrics(core: RelayCore, c: RelayContext): Promise<Response> {
-  if (!c.env.isPrivate && !isAgentOfAny(c.req.raw.headers.get("authorization"), core.tunnels)) {
+async function metrics(core: RelayCore, { request, isPrivate }: Visit): Promise<HttpReply> {
+  if (!isPrivate && !isAgentOfAny(request.headers.get("authorization"), core.tunnels)) {
     throw new RelayError("invalid_api_key", "Beyond loopback, metrics want an agent's API key.", {
       headers: { "www-authenticate": "Bearer" },
     });
   }
   const { text, contentType } = await renderMetrics(core.tunnels.values());
-  return new Response(text, {
-    headers: { "content-type": contentType, "x-request-id": core.ids.next("req") },
-  });
+  return core.replies.text(text, contentType);
 }
 
 const AGENT_PATH = /^\/v1\/tunnels(?:\/([^/]*)(\/.*)?)?$/;
@@ -90,25 +111,21 @@ const AGENT_METHODS = new Map([["", "GET"], ["/poll", "GET, DELETE"], ["/respons
  * Says why no route took a request: on agent routes the key comes before path and method (P-158); whether a path
  * exists comes before which methods it takes (P-157, P-177).
  */
-function unmatched({ tunnels }: RelayCore, { req }: RelayContext): RelayError {
-  const agentPath = AGENT_PATH.exec(req.path);
+function unmatched({ tunnels }: RelayCore, { path, headers }: HttpRequest): RelayError {
+  const agentPath = AGENT_PATH.exec(path);
   if (agentPath !== null) {
-    try {
-      authenticateAgent(req.raw.headers, decoded(agentPath[1] ?? ""), tunnels);
-    } catch (error) {
-      if (error instanceof RelayError) return error;
-      throw error;
-    }
+    authenticateAgent(headers, decoded(agentPath[1] ?? ""), tunnels);
     const allow = AGENT_METHODS.get(agentPath[2] ?? "");
     return allow === undefined ? unknownPath() : methodNotAllowed(allow);
   }
-  const [, tunnelId, channel] = INGRESS_PATH.exec(req.path) ?? [];
+  const [, tunnelId, channel] = INGRESS_PATH.exec(path) ?? [];
   const known = tunnelId !== undefined && tunnels.has(decoded(tunnelId)) &&
     canonicalChannel(decoded(channel ?? "")) !== undefined;
   return known ? methodNotAllowed("POST, DELETE") : unknownPath();
 }
 
 function decoded(segment: string): string {
+  if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);
   } catch (error) {

@@ -1,32 +1,11 @@
 import assert from "node:assert/strict";
 import { AgentProgram, API_KEY } from "../support/e2e_agent.ts";
+import { Front } from "../support/e2e_front.ts";
 import { call } from "../support/e2e_json_rpc.ts";
 import { tunnelClientEnd } from "../support/e2e_program.ts";
 import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 import { freePort } from "../support/e2e_servers.ts";
 import { Target } from "../support/e2e_target.ts";
-
-/** A control plane whose requests are counted, and which can be exchanged while an agent polls it. */
-class Front implements AsyncDisposable {
-  readonly requests: string[] = [];
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-
-  constructor(public relay: TestRelay, port = 0) {
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request, info) => {
-      this.requests.push(`${request.method} ${new URL(request.url).pathname}`);
-      return this.relay.relay.fetch(request, info);
-    });
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.relay.relay.stop();
-    await this.#server.shutdown();
-  }
-}
 
 function runArgs(controlPlaneUrl: string, ...more: string[]): string[] {
   return [
@@ -44,7 +23,7 @@ Deno.test("a refused key and a control plane that is not there show in readiness
   await using target = new Target();
   await using strict = await TestRelay.start({}, "another-key");
   await using open = await TestRelay.start();
-  await using front = new Front(strict);
+  await using front = new Front({ upstream: strict.url });
   const args = [`--mcp.server-url=${target.url}`];
   const port = freePort();
 
@@ -63,8 +42,8 @@ Deno.test("a refused key and a control plane that is not there show in readiness
   );
 
   // The slow end of the backoff is 10 s; both wait for it at the same time.
-  front.relay = open;
-  await using late = new Front(open, port);
+  front.upstream = open.url;
+  await using late = new Front({ upstream: open.url, port });
   await Promise.all([refused.untilReadyz(200, /^ready/), alone.untilReadyz(200, /^ready/)]);
   assert.equal((await call(open.mcpUrl, 1, "ping")).status, 200);
   assert.ok(late.requests.length > 0);
@@ -107,7 +86,7 @@ Deno.test("an MCP server that is not there is said in readiness, its calls are a
 
 Deno.test("--mcp.startup-wait-timeout: nothing is polled until the MCP server is there, and no call fails [T-10]", async () => {
   await using relay = await TestRelay.start();
-  await using front = new Front(relay);
+  await using front = new Front({ upstream: relay.url });
   const port = freePort();
   await using agent = await AgentProgram.listening({
     controlPlaneUrl: front.url,
@@ -117,7 +96,7 @@ Deno.test("--mcp.startup-wait-timeout: nothing is polled until the MCP server is
   assert.ok(!front.requests.some((line) => line.endsWith("/poll")), "it has polled");
   await using target = new Target(undefined, port);
   await agent.untilReadyz(200, /^ready/);
-  await relay.relay.firstPollSeen(TUNNEL_ID);
+  await relay.polled();
   assert.equal((await call(relay.mcpUrl, 1, "ping")).status, 200);
   assert.equal(target.arrivals.length, 1);
   assert.equal((await agent.stopped()).code, 0);
@@ -126,7 +105,7 @@ Deno.test("--mcp.startup-wait-timeout: nothing is polled until the MCP server is
 Deno.test("a port that is taken ends the start with exit code 1, before anything was polled [R-11]", async () => {
   await using target = new Target();
   await using relay = await TestRelay.start();
-  await using front = new Front(relay);
+  await using front = new Front({ upstream: relay.url });
   const end = await tunnelClientEnd(
     runArgs(front.url, `--mcp.server-url=${target.url}`, `--health.listen-addr=127.0.0.1:${target.port}`),
     { env: ENV },
@@ -139,7 +118,7 @@ Deno.test("a port that is taken ends the start with exit code 1, before anything
 
 Deno.test("a command that does not exist ends the start with exit code 1 and its name [ST-4]", async () => {
   await using relay = await TestRelay.start();
-  await using front = new Front(relay);
+  await using front = new Front({ upstream: relay.url });
   for (const command of ["no-such-program-e2e --flag", "/no/such/path/e2e", CHECKOUT_FILE]) {
     const end = await tunnelClientEnd(runArgs(front.url, `--mcp.command=${command}`), { env: ENV });
     assert.equal(end.code, 1, end.stderr);
@@ -176,7 +155,7 @@ Deno.test("a configuration that cannot work ends with exit code 1, the cause and
 
 Deno.test("a log file that cannot be opened and a PID file that cannot be written end the start with exit code 1", async () => {
   await using relay = await TestRelay.start();
-  await using front = new Front(relay);
+  await using front = new Front({ upstream: relay.url });
   await using target = new Target();
   for (const flag of ["--log.file=/no/such/folder/log", "--pid.file=/no/such/folder/pid"]) {
     const end = await tunnelClientEnd(runArgs(front.url, `--mcp.server-url=${target.url}`, flag), {

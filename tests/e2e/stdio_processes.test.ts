@@ -140,7 +140,7 @@ Deno.test("a stdio server that cannot stay up shows in readiness with its last w
     controlPlaneUrl: relay.url,
     args: [`--mcp.command=${scripted("plain", "die-at-once")}`],
   });
-  await relay.relay.firstPollSeen(TUNNEL_ID);
+  await relay.polled();
   const body = await agent.untilReadyz(503, /channel main failed/);
   assert.match(body, /cannot open .*database/);
   const startedAt = performance.now();

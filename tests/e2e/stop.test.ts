@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
+import { Front } from "../support/e2e_front.ts";
 import { type Answer, call } from "../support/e2e_json_rpc.ts";
 import { processesWith } from "../support/e2e_processes.ts";
 import { assertNothingLost, TestRelay } from "../support/e2e_relay.ts";
@@ -84,28 +85,19 @@ async function underLoad(
   return answered;
 }
 
-/** A control plane that speaks the published wire and nothing beyond it. */
-function publishedOnly({ relay }: TestRelay): Deno.HttpServer<Deno.NetAddr> {
-  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request, info) => {
-    const response = await relay.fetch(request, info);
-    const headers = new Headers(response.headers);
-    headers.delete("x-tunnel-relay-features");
-    return new Response(response.body, { status: response.status, headers });
-  });
-}
-
 for (const wire of ["our relay", "the published wire"] as const) {
   Deno.test(`SIGTERM in the middle of steady traffic loses nothing, three times, with ${wire}`, async () => {
     for (let round = 0; round < 3; round++) {
       await using target = new Target((arrival) => result(arrival, { worked: arrival.message.id }));
       await using relay = await TestRelay.start();
-      await using front = wire === "our relay" ? undefined : publishedOnly(relay);
-      const controlPlaneUrl = front === undefined ? relay.url : `http://127.0.0.1:${front.addr.port}`;
+      await using front = wire === "our relay"
+        ? relay
+        : new Front({ upstream: relay.url, without: "x-tunnel-relay-features" });
       await using agent = await AgentProgram.listening({
-        controlPlaneUrl,
+        controlPlaneUrl: front.url,
         args: [`--mcp.server-url=${target.url}`, "--control-plane.poll-timeout=1s"],
       });
-      await relay.relay.firstPollSeen(relay.tunnelId);
+      await relay.polled();
       const answered = await underLoad(relay, async (answered) => {
         await eventually("steady traffic", () => answered() > 100 + round * 37);
         const end = await agent.stopped();

@@ -3,7 +3,6 @@ import { Folder } from "./e2e_folder.ts";
 import { type ProgramEnd, tunnelClient } from "./e2e_program.ts";
 import type { Program } from "./e2e_program.ts";
 import { type TestRelay, TUNNEL_ID } from "./e2e_relay.ts";
-import { within } from "./e2e_wait.ts";
 
 export const API_KEY = "e2e-agent-key";
 
@@ -61,7 +60,7 @@ export class AgentProgram implements AsyncDisposable {
     const agent = await AgentProgram.listening({ ...options, controlPlaneUrl: relay.url });
     try {
       await agent.untilReadyz(200, /^ready/);
-      await within("first poll", relay.relay.firstPollSeen(TUNNEL_ID));
+      await relay.polled();
       return agent;
     } catch (error) {
       await agent[Symbol.asyncDispose]();

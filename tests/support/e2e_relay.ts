@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Log } from "../../src/ops/mod.ts";
 import { createRelay, type Relay, type RelayCounts, type RelayOptions } from "../../src/relay/mod.ts";
+import { within } from "./e2e_wait.ts";
 
 export const TUNNEL_ID = `tunnel_${"e2e".padEnd(32, "0")}`;
 
@@ -41,6 +42,11 @@ export class TestRelay implements AsyncDisposable {
   /** Where connectors send their requests. */
   get mcpUrl(): string {
     return `${this.#url}/v1/mcp/${TUNNEL_ID}`;
+  }
+
+  /** Waits until an agent has polled for the first time. */
+  async polled(): Promise<void> {
+    await within("first poll", this.relay.firstPollSeen(TUNNEL_ID));
   }
 
   get counts(): RelayCounts {

@@ -28,10 +28,13 @@ export class Target implements AsyncDisposable {
   /** Everything but the start-up probe, in order of arrival. */
   readonly arrivals: Arrival[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #closing = new AbortController();
 
   /** @param script answers calls; what it leaves out is answered with an empty result */
   constructor(script: Script = () => undefined, port = 0) {
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, async (request) => {
+    const { signal } = this.#closing;
+    const options = { hostname: "127.0.0.1", port, signal, onListen: () => {} };
+    this.#server = Deno.serve(options, async (request) => {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(await request.arrayBuffer());
       const { method, headers } = request;
       if (method === "DELETE") return new Response(null, { status: 204 });
@@ -54,7 +57,8 @@ export class Target implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#closing.abort();
+    await this.#server.finished;
   }
 }
 

@@ -42,9 +42,14 @@ export class Peer {
     return taken;
   }
 
-  /** Resolves when the client has closed the connection. */
-  async end(): Promise<void> {
-    while (await this.#readMore()) this.#unread = new Uint8Array();
+  /** Reads until the client has closed the connection; returns how many bytes came. */
+  async end(): Promise<number> {
+    let count = 0;
+    while (await this.#readMore()) {
+      count += this.#unread.length;
+      this.#unread = new Uint8Array();
+    }
+    return count;
   }
 
   async send(...parts: (string | Uint8Array)[]): Promise<void> {
@@ -85,7 +90,7 @@ export interface RawServer extends AsyncDisposable {
 }
 
 /** Starts a server that runs `serve` for each connection and closes it when that returns. */
-export function startServer(serve: (peer: Peer) => Promise<void>, tls?: Certificate): RawServer {
+export function startServer(serve: (peer: Peer) => Promise<unknown>, tls?: Certificate): RawServer {
   const listener = tls === undefined
     ? Deno.listen({ hostname: "127.0.0.1", port: 0 })
     : Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: tls.cert, key: tls.key });

@@ -89,6 +89,7 @@ export class AnswerStream {
         continue;
       }
       if (message.type === "request") {
+        if (message.method !== "ping" && await observer.serverRequest?.(text, this.#head)) continue;
         this.#serverRequests.answer(text, message.method, signal);
         continue;
       }

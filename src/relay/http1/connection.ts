@@ -32,8 +32,10 @@ const MAX_SKIPPED_BYTES = 256 * 1024;
 const LINGER_MS = 5_000;
 /** Bodies above this are written apart from their head, in characters. */
 const JOIN_LIMIT = 64 * 1024;
+const CR = 0x0d;
+const LF = 0x0a;
 const encoder = new TextEncoder();
-const HEAD_END = "\r\n\r\n";
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
 
@@ -102,6 +104,9 @@ export class Connection {
     const keepAlive = head.keepAlive && mayRead;
     try {
       await this.#write(reply, { isHead: head.method === "HEAD", keepAlive });
+    } catch (error) {
+      request.hangUp();
+      throw error;
     } finally {
       this.#current = undefined;
     }
@@ -120,20 +125,18 @@ export class Connection {
     for (;;) {
       if (scanned === 0) reader.skip(leadingLineEnds(reader.buffered));
       const { buffered } = reader;
-      const bytes = Buffer.from(buffered.buffer, buffered.byteOffset, buffered.length);
-      // The search runs over text, which is fastest; what has been searched before is not searched again.
-      const from = Math.max(0, scanned - 3);
-      const text = bytes.toString("latin1", from);
-      const end = text.indexOf(HEAD_END);
-      if (end !== -1) {
-        if (from + end > MAX_HEAD_BYTES) throw new HttpError(431, "The request head is too long.");
-        const head = from === 0 ? text.slice(0, end) : bytes.toString("latin1", 0, from + end);
-        reader.skip(from + end + 4);
+      // What has been searched before is not searched again.
+      const found = headEnd(buffered, Math.max(0, scanned - 3));
+      if ((found === -1 ? buffered.length : found) > MAX_HEAD_BYTES) {
+        throw new HttpError(431, "The request head is too long.");
+      }
+      if (found !== -1) {
+        const head = latin1(buffered.subarray(0, found));
+        reader.skip(found + 4);
         return parseRequestHead(head);
       }
-      if (bytes.length > MAX_HEAD_BYTES) throw new HttpError(431, "The request head is too long.");
-      const isFirst = bytes.length === 0;
-      scanned = bytes.length;
+      const isFirst = buffered.length === 0;
+      scanned = buffered.length;
       if (!await reader.more()) return undefined;
       if (isFirst) this.#allow(HEAD_LIMIT_MS);
     }
@@ -239,10 +242,30 @@ export class Connection {
   }
 }
 
+/** Position of the empty line that ends a head, -1 when it has not come. */
+function headEnd(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(CR, from); at !== -1; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
+  }
+  return -1;
+}
+
+/** One character per byte. */
+function latin1(bytes: Uint8Array): string {
+  try {
+    const text = decoder.decode(bytes);
+    // Valid UTF-8 with as many characters as bytes is ASCII, which nearly every head is.
+    if (text.length === bytes.length) return text;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
 /** Empty lines before a request line are read over (RFC 9112 §2.2). */
 function leadingLineEnds(bytes: Uint8Array): number {
   let at = 0;
-  while (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at += 2;
+  while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
   return at;
 }
 
@@ -255,20 +278,22 @@ function headBytes(head: string): Uint8Array {
   return Buffer.from(head, "latin1");
 }
 
-/** Head and body in one buffer, encoded once: the body first, because its length stands in the head. */
+/** Head and body in one buffer. */
 function joinedReply(
   reply: HttpReply,
   body: string,
   frame: { readonly keepAlive: boolean; readonly date: string },
 ): Uint8Array {
-  const estimate = replyHead(reply, { ...frame, length: body.length * 3 });
-  const room = estimate.length;
-  const bytes = new Uint8Array(room + body.length * 3);
-  const { written } = encoder.encodeInto(body, bytes.subarray(room));
-  const head = replyHead(reply, { ...frame, length: written });
-  const start = room - head.length;
-  Buffer.from(bytes.buffer).write(head, start, "latin1");
-  return bytes.subarray(start, room + written);
+  const text = replyHead(reply, { ...frame, length: body.length }) + body;
+  const bytes = encoder.encode(text);
+  // As many bytes as characters: all of it is ASCII, so the guessed length is right.
+  if (bytes.length === text.length) return bytes;
+  const encoded = encoder.encode(body);
+  const head = headBytes(replyHead(reply, { ...frame, length: encoded.length }));
+  const whole = new Uint8Array(head.length + encoded.length);
+  whole.set(head);
+  whole.set(encoded, head.length);
+  return whole;
 }
 
 function chunk(piece: Uint8Array): Uint8Array {
@@ -276,7 +301,7 @@ function chunk(piece: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(size.length + piece.length + 2);
   bytes.set(size);
   bytes.set(piece, size.length);
-  bytes[bytes.length - 2] = 0x0d;
-  bytes[bytes.length - 1] = 0x0a;
+  bytes[bytes.length - 2] = CR;
+  bytes[bytes.length - 1] = LF;
   return bytes;
 }

@@ -3,10 +3,13 @@ import {
   createTargetClient,
   type Dial,
   type HttpClient,
+  NetError,
   type TargetClientOptions,
   type Wire,
 } from "../../../src/net/mod.ts";
+import { Connection } from "../../../src/net/connection.ts";
 import { dialDirect } from "../../../src/net/dial.ts";
+import { ChunkedFraming } from "../../../src/net/framing.ts";
 import {
   chunk,
   type RawServer,
@@ -222,11 +225,12 @@ Deno.test("a connection that the server closed while idle does not fail the next
 Deno.test("bytes that arrive on an idle connection are never taken for an answer", async () => {
   const { promise: parked, resolve: park } = Promise.withResolvers<void>();
   await using server = startServer(async (peer) => {
-    if (await peer.request() === undefined) return;
+    await peer.request();
     await peer.ok(`from ${peer.number}`);
-    if (peer.number > 1) return await peer.end();
-    await parked;
-    await peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    if (peer.number === 1) {
+      await parked;
+      await peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    }
     await peer.end();
   });
   await withClient(async (client) => {
@@ -239,34 +243,49 @@ Deno.test("bytes that arrive on an idle connection are never taken for an answer
 
 Deno.test("a request is sent again only if no byte of it had left [P-132]", async (test) => {
   const answer = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  /** A wire that answers once and then behaves as told. */
-  function wire(onSecondWrite: () => number, afterwards: () => Promise<number | null>): Wire {
-    let [writes, answers] = [0, 0];
-    const idle = Promise.withResolvers<null>();
+  /** A wire that answers once and then, when it is written to again, behaves as told. */
+  function wire(
+    onSecondWrite: () => number | Promise<number>,
+    afterwards: () => Promise<number | null>,
+  ): Wire {
+    let [writes, reads] = [0, 0];
+    const second = Promise.withResolvers<null>();
     return {
-      write: (bytes) =>
-        writes++ === 0 ? Promise.resolve(bytes.length) : new Promise((resolve) => resolve(onSecondWrite())),
+      async write(bytes) {
+        if (++writes === 1) return bytes.length;
+        second.resolve(null);
+        return await onSecondWrite();
+      },
       async read(into) {
-        if (answers++ > 0) {
-          return writes === 1 ? await Promise.race([idle.promise, untilWritten()]) : afterwards();
+        if (++reads > 1) {
+          await second.promise;
+          return await afterwards();
         }
         into.set(answer);
         return answer.length;
       },
-      close: () => idle.resolve(null),
+      close: () => second.resolve(null),
     };
-    async function untilWritten(): Promise<number | null> {
-      while (writes < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-      return await afterwards();
-    }
   }
   const reset = () =>
     Promise.reject(new Deno.errors.ConnectionReset("Connection reset by peer (os error 104)"));
   const refuse = () => {
     throw new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
   };
-  const cases: [string, string, () => number, () => Promise<number | null>, number, object | undefined][] = [
+  const refuseLater = () =>
+    new Promise<number>((_resolve, reject) => {
+      setTimeout(() => reject(new Deno.errors.BrokenPipe("Broken pipe (os error 32)")), 0);
+    });
+  const cases: [
+    string,
+    string,
+    () => number | Promise<number>,
+    () => Promise<number | null>,
+    number,
+    object | undefined,
+  ][] = [
     ["write fails", "http", refuse, reset, 2, undefined],
+    ["write fails a little later", "http", refuseLater, reset, 2, undefined],
     ["write fails, stream ends", "http", refuse, () => Promise.resolve(null), 2, undefined],
     ["part was written", "http", () => 10, reset, 1, { kind: "connection_reset", requestWritten: true }],
     ["all was written", "http", () => 200, () => Promise.resolve(null), 1, {
@@ -308,24 +327,55 @@ Deno.test("an idle connection is closed after the idle timeout [HT-8]", async ()
 });
 
 Deno.test("an idle connection is given up before the server's announced timeout", async () => {
-  await using server = startAnswering((peer) => peer.ok("{}", "Keep-Alive: max=10, timeout=1"));
-  const client = createTargetClient();
-  try {
+  await using server = startAnswering((peer) => peer.ok("{}", "Keep-Alive: max=10, timeout=5"));
+  await withClient(async (client) => {
     await call(client, server.origin);
+    using clock = shiftedClock();
+    clock.aheadMs += 3900;
     await call(client, server.origin);
     assert.equal(server.accepted, 1, "used again while it is fresh");
-    const idleSinceMs = performance.now();
-    await untilMs(idleSinceMs + 550);
+    clock.aheadMs += 4100;
     await call(client, server.origin);
     assert.equal(server.accepted, 2, "not used again shortly before the server closes it");
-  } finally {
-    client.close();
-  }
+  });
 });
 
-/** Waits for an instant on the clock that is itself the subject of a test. */
-async function untilMs(instantMs: number): Promise<void> {
-  while (performance.now() < instantMs) await new Promise((resolve) => setTimeout(resolve, 10));
+Deno.test("a connection that was idle for long is used only after news of its end had a chance", async () => {
+  await using server = startAnswering((peer) => peer.ok("{}"));
+  const { dial, open } = watchedDial();
+  let dialled = 0;
+  const endSoon = Promise.withResolvers<null>();
+  const firstEnds: Dial = async (endpoint, signal) => {
+    const wire = await dial(endpoint, signal);
+    if (++dialled > 1) return wire;
+    let reads = 0;
+    return { ...wire, read: (into) => ++reads > 1 ? endSoon.promise : wire.read(into) };
+  };
+  await withClient(
+    async (client) => {
+      await call(client, server.origin);
+      using clock = shiftedClock();
+      clock.aheadMs += 2000;
+      setTimeout(() => endSoon.resolve(null), 0); // as the system tells it: in the next turn, not earlier
+      assert.equal(await call(client, server.origin), "{}");
+      assert.deepEqual([dialled, open()], [2, 1]);
+    },
+    {},
+    firstEnds,
+  );
+});
+
+/** Moves the clock that is asked for idle times; restored at the end of the block. */
+function shiftedClock(): { aheadMs: number } & Disposable {
+  const { now } = performance;
+  const clock = {
+    aheadMs: 0,
+    [Symbol.dispose]() {
+      performance.now = now;
+    },
+  };
+  performance.now = () => now.call(performance) + clock.aheadMs;
+  return clock;
 }
 
 Deno.test("no more than the set number of idle connections is kept, the youngest ones [HT-8]", async () => {
@@ -421,23 +471,45 @@ Deno.test("close() also ends the reading of what was cancelled", async () => {
   await server.whenOpen(0);
 });
 
-Deno.test("cancelling a body that somebody waits for ends the wait and closes the connection", async () => {
+Deno.test("cancelling a body that somebody waits for ends the wait and closes the connection at once", async () => {
   await using server = startServer(async (peer) => {
     await peer.request();
     await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
     await peer.end();
   });
-  await withClient(async (client) => {
-    for (const read of ["text", "chunks"] as const) {
-      const { body } = await post(client, server.origin);
-      const reading = read === "text" ? body.text() : Array.fromAsync(body.chunks());
-      const rejected = assert.rejects(reading, { kind: "connection_closed" });
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      body.cancel();
-      await rejected;
-      await server.whenOpen(0);
-    }
-  });
+  const { dial, seen, open } = watchedDial();
+  await withClient(
+    async (client) => {
+      for (const read of ["text", "chunks"] as const) {
+        const { body } = await post(client, server.origin);
+        const reading = read === "text" ? body.text() : Array.fromAsync(body.chunks());
+        const rejected = assert.rejects(reading, { kind: "connection_closed" });
+        await seen("abc");
+        body.cancel();
+        assert.equal(open(), 0);
+        await rejected;
+        await server.whenOpen(0);
+      }
+    },
+    {},
+    dial,
+  );
+});
+
+Deno.test("a connection is closed as soon as the framing on it is broken", () => {
+  let closed = 0;
+  const wire: Wire = {
+    read: () => Promise.resolve(null),
+    write: () => Promise.resolve(0),
+    close: () => closed++,
+  };
+  const connection = new Connection(wire, { key: "", secure: false });
+  const framing = new ChunkedFraming();
+  framing.accept = () => {
+    throw new NetError("unknown", "broken", true);
+  };
+  assert.throws(() => connection.take(framing), NetError);
+  assert.deepEqual([closed, connection.closed, connection.finish()], [1, true, false]);
 });
 
 Deno.test("a large rest of a cancelled body is not read", async () => {

@@ -1,0 +1,76 @@
+/** The real program between a control plane and targets that misbehave, and what must hold at its end. */
+import assert from "node:assert/strict";
+import { AgentProgram } from "./e2e_agent.ts";
+import { FaultControlPlane } from "./fault_control_plane.ts";
+import { FaultTarget } from "./fault_target.ts";
+
+export interface FaultRun {
+  readonly controlPlane: FaultControlPlane;
+  readonly target: FaultTarget;
+  readonly agent: AgentProgram;
+}
+
+export interface FaultRunOptions {
+  /** Flags beside those for control plane, target and quick limits. */
+  readonly args?: readonly string[];
+  /** False binds no HTTP target. */
+  readonly http?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** How a run must end, where it is not in order. */
+export interface Expected {
+  readonly exitCode?: number;
+  /** Commands that could not be answered. */
+  readonly undeliverable?: number;
+}
+
+/** An attempt at the control plane takes this long at most (P-30), a command at its target no longer than the TTL. */
+export const ATTEMPT_MS = 1_500;
+export const TTL_MS = 1_000;
+
+const QUICK = [
+  "--control-plane.poll-timeout=500ms",
+  "--control-plane.poll-deadline-guardrail=1s",
+  `--mcp.connection-max-ttl=${TTL_MS}ms`,
+];
+
+/** Runs a test with an agent that has polled; stops it with SIGTERM if the test has not; then checks the law. */
+export async function faultRun(
+  options: FaultRunOptions,
+  test: (run: FaultRun) => Promise<Expected | void>,
+): Promise<void> {
+  await using controlPlane = await FaultControlPlane.start();
+  await using target = await FaultTarget.start();
+  const binding = options.http === false ? [] : [`--mcp.server-url=${target.url}`];
+  await using agent = await AgentProgram.listening({
+    controlPlaneUrl: controlPlane.url,
+    args: [...binding, ...QUICK, ...(options.args ?? [])],
+    ...(options.env ? { env: options.env } : {}),
+  });
+  await agent.program.until("the first poll", () => controlPlane.polls > 0);
+  const expected = await test({ controlPlane, target, agent }) ?? {};
+  if (agent.program.running) agent.program.signal("SIGTERM");
+  await checkEnd({ controlPlane, target, agent }, expected);
+}
+
+/** Every command that was delivered was received, ended once, and was executed at most once. */
+export async function checkEnd(
+  { controlPlane, target, agent }: FaultRun,
+  { exitCode = 0, undeliverable = 0 }: Expected = {},
+): Promise<void> {
+  const end = await agent.program.ended(40_000);
+  assert.equal(end.code, exitCode, `exit code ${end.code}\n${end.stderr}\n${end.stdout.slice(-4000)}`);
+  const expired = undeliverable === 0 ? controlPlane.checkLaw() : undefined;
+  assert.deepEqual(target.executedTwice(), [], "executed twice");
+  const line = agent.events("tunnel-client stopped")[0];
+  assert(line, `no closing record\n${end.stdout.slice(-4000)}`);
+  const counts = ["answered", "acknowledged", "failed_answered", "expired", "undeliverable"].map((outcome) =>
+    Number(line[outcome])
+  );
+  const sum = counts.reduce((total, count) => total + count, 0);
+  assert.equal(line.received, controlPlane.deliveredOrders.length, `received: ${JSON.stringify(line)}`);
+  assert.equal(sum, line.received, `the outcome law: ${JSON.stringify(line)}`);
+  assert.equal(line.undeliverable, undeliverable, JSON.stringify(line));
+  if (expired !== undefined) assert.equal(line.expired, expired, JSON.stringify(line));
+}
