@@ -12,6 +12,7 @@ import type { PollState } from "./poll_state.ts";
 import { Poller } from "./poller.ts";
 import { CommandQueue } from "./queue.ts";
 import { Responder, UNDATED_LIMIT_MS } from "./responder.ts";
+import { SeenCommands } from "./seen_commands.ts";
 import { serverInfoValue } from "./server_info.ts";
 import { FEATURE_SERVER_REQUESTS } from "./wire.ts";
 
@@ -56,6 +57,7 @@ export class Agent {
   readonly #poller: Poller;
   readonly #background = new AbortController();
   readonly #lastLimit = new AbortController();
+  readonly #seen = new SeenCommands();
   #received = 0;
   #metadata: TunnelMetadata | undefined;
   #metadataAt: number | undefined;
@@ -106,6 +108,7 @@ export class Agent {
       metrics,
       timeline: deps.timeline,
       lastLimit: this.#lastLimit.signal,
+      onEnded: (command) => this.#seen.ended(command),
     });
     const options = {
       waitMs: controlPlane.pollTimeoutMs,
@@ -119,9 +122,11 @@ export class Agent {
       metrics,
       random,
       onQueued: () => this.#dispatcher.pump(),
-      onReceived: () => {
+      admit: (command) => {
+        if (!this.#seen.admit(command)) return false;
         this.#received++;
         metrics.count("commands_received_total");
+        return true;
       },
     });
     this.#registerGauges();

@@ -9,6 +9,8 @@ export interface DispatcherDeps extends RunDeps {
   readonly queue: CommandQueue;
   readonly channels: ReadonlyMap<string, Channel>;
   readonly workers: number;
+  /** Called when a command has come to its end, whatever that is. */
+  readonly onEnded: (command: Command) => void;
 }
 
 /** Outcomes by name; their sum is the number of commands that have ended. */
@@ -75,6 +77,7 @@ export class Dispatcher {
     for (const run of this.#running) {
       this.#running.delete(run);
       this.outcomes[run.abandon().outcome]++;
+      this.deps.onEnded(run.command);
     }
   }
 
@@ -95,10 +98,18 @@ export class Dispatcher {
     work(run).then((end) => {
       if (!this.#running.delete(run)) return;
       this.outcomes[end.outcome]++;
-      this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 1) - 1);
+      this.deps.onEnded(command);
+      this.#leave(name);
       this.pump();
       if (this.#running.size === 0) this.#wakeIdle();
     });
+  }
+
+  /** Channel names come from remote callers: one that nothing runs on is forgotten. */
+  #leave(channel: string): void {
+    const running = (this.#runningByChannel.get(channel) ?? 1) - 1;
+    if (running === 0) this.#runningByChannel.delete(channel);
+    else this.#runningByChannel.set(channel, running);
   }
 
   #wakeIdle(): void {

@@ -14,6 +14,7 @@ import { decodePoll, PollBodyError } from "./decode.ts";
 import { describeError } from "./error_text.ts";
 import { initialPollState, type PollState } from "./poll_state.ts";
 import type { CommandQueue } from "./queue.ts";
+import { shownText } from "./shown_text.ts";
 import { FEATURE_POLL_RELEASE, MAX_POLL_LIMIT } from "./wire.ts";
 
 /** An empty reply that comes sooner, and within this share of the requested wait, is too early (P-42). */
@@ -21,6 +22,8 @@ const EARLY_MS = 250;
 const EARLY_SHARE = 0.25;
 /** Pause after such a reply: this much, plus up to as much again. */
 const FLOOR_MS = 50;
+/** Wait that is asked for while polling has failed and not yet recovered. */
+const RECOVERY_WAIT_MS = 1_000;
 /** A relay that was asked to end the poll, and has not done so, is asked again after this long. */
 const RELEASE_AGAIN_MS = 250;
 
@@ -39,8 +42,8 @@ export interface PollerDeps {
   readonly random: () => number;
   /** Called after commands were put into the queue. */
   readonly onQueued: () => void;
-  /** Called for every command that was received, before it is queued. */
-  readonly onReceived: (command: Command) => void;
+  /** Called for every command before it is queued; false for one that is delivered a second time. */
+  readonly admit: (command: Command) => boolean;
 }
 
 export class Poller {
@@ -121,13 +124,19 @@ export class Poller {
     this.state.paused = false;
   }
 
+  /** After a failure the first held poll is short: only its end proves that polling works again. */
+  get #waitMs(): number {
+    const { waitMs } = this.options;
+    return this.state.consecutiveFailures > 0 ? Math.min(waitMs, RECOVERY_WAIT_MS) : waitMs;
+  }
+
   async #pollOnce(limit: number, startedAt: number): Promise<DecodedReply | undefined> {
     const { controlPlane, metrics, log } = this.deps;
     metrics.count("commands_poll_cycles_total");
     if (log.enabled("debug")) log.debug("poll cycle started", { limit });
     this.#open = true;
     try {
-      const reply = await controlPlane.poll(limit, this.options.waitMs, this.#stop.signal);
+      const reply = await controlPlane.poll(limit, this.#waitMs, this.#stop.signal);
       const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt);
       this.#open = false;
       this.#succeeded(reply, startedAt);
@@ -161,7 +170,7 @@ export class Poller {
 
   async #accept(decoded: DecodedReply, limit: number, startedAt: number): Promise<void> {
     const { queue, log, metrics } = this.deps;
-    const { commands, dropped } = decoded;
+    const { dropped } = decoded;
     for (const element of dropped) {
       const reason = element.commandType === undefined ? element.reason : "unknown command_type";
       log.warn(`control-plane command dropped: ${reason}`, {
@@ -171,19 +180,20 @@ export class Poller {
       });
       metrics.count("commands_queue_drops_total", { drop_reason: "invalid_command_type" });
     }
-    if (commands.length > limit) {
-      log.error("control plane sent more commands than asked for", { limit, total: commands.length });
+    if (decoded.commands.length > limit) {
+      log.error("control plane sent more commands than asked for", {
+        limit,
+        total: decoded.commands.length,
+      });
     }
+    const commands = decoded.commands.filter((command) => this.#admit(command));
     if (commands.length > queue.free) {
       log.error("control plane sent more commands than there is room for", {
         polled: commands.length,
         available: queue.free,
       });
     }
-    for (const command of commands) {
-      this.deps.onReceived(command);
-      this.#observeAge(command);
-    }
+    for (const command of commands) this.#observeAge(command);
     for (const command of commands) {
       if (queue.free === 0) await this.#space(this.#stop.signal);
       queue.push(command);
@@ -199,6 +209,16 @@ export class Poller {
     }
     if (commands.length > 0) metrics.count("commands_polled_total", undefined, commands.length);
     else await this.#floor(startedAt);
+  }
+
+  #admit(command: Command): boolean {
+    if (this.deps.admit(command)) return true;
+    this.deps.log.warn("control-plane command dropped: it was delivered before", {
+      request_id: shownText(command.requestId),
+      channel: command.channel,
+    });
+    this.deps.metrics.count("commands_queue_drops_total", { drop_reason: "duplicate" });
+    return false;
   }
 
   /** How long a command had been waiting when it arrived; a clock that is behind the service's says nothing (P-50). */

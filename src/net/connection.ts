@@ -137,7 +137,7 @@ export class Connection {
     this.detach();
     if (this.#state === "closed") return false;
     // Bytes behind the answer belong to nobody; an answer that overtook its request leaves the rest of that unsent.
-    if (this.#start === this.#end ) return true;
+    if (this.#start === this.#end && !this.#writer.busy && this.#writer.error === undefined) return true;
     this.close();
     return false;
   }

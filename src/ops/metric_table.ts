@@ -190,7 +190,7 @@ export const METRIC_TABLE: readonly MetricRow[] = [
     "Polled items that never reached the queue.",
     "commands",
     [{ name: "drop_reason" }],
-    each("drop_reason", ["invalid_command_type", "context_canceled"]),
+    each("drop_reason", ["invalid_command_type", "context_canceled", "duplicate"]),
   ),
   histogram(
     "commands_age_seconds",

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
+import { Folder } from "../support/e2e_folder.ts";
 import { Front } from "../support/e2e_front.ts";
 import { call, postText } from "../support/e2e_json_rpc.ts";
 import { processesWith } from "../support/e2e_processes.ts";
 import { TestRelay } from "../support/e2e_relay.ts";
 import { type Arrival, json, result, Target } from "../support/e2e_target.ts";
-import { eventually } from "../support/e2e_wait.ts";
 
 /** Words that must not be seen anywhere; none looks like a key, so that no pattern finds it by its form. */
 const SECRETS = {
@@ -17,7 +17,6 @@ const SECRETS = {
   urlPassword: "quarry-lantern-76",
   urlQuery: "saffron-gate-77",
   connectorToken: "birch-tunnel-78",
-  sessionId: "meadow-session-79",
   argument: "payload-argument-80",
   answer: "payload-answer-81",
   failure: "payload-failure-82",
@@ -80,7 +79,7 @@ const SCRIPTS: Readonly<Record<string, (arrival: Arrival) => Response | Promise<
 async function disappoint(url: string, kind: string): Promise<number> {
   const body = {
     jsonrpc: "2.0",
-    id: `${kind}-${SECRETS.argument}`,
+    id: kind,
     method: "tools/call",
     params: { name: SECRETS.toolName, arguments: { kind, text: SECRETS.argument } },
   };
@@ -88,7 +87,7 @@ async function disappoint(url: string, kind: string): Promise<number> {
     headers: {
       accept: "application/json, text/event-stream",
       authorization: `Bearer ${SECRETS.connectorToken}`,
-      "mcp-session-id": SECRETS.sessionId,
+      "mcp-session-id": "session-79",
     },
   });
   return posted.status;
@@ -100,26 +99,11 @@ function found(text: string): string[] {
     .map(([name]) => name);
 }
 
-Deno.test("no secret and no payload is ever shown: output, logs, metrics, status, files, command lines, at level debug", async () => {
-  await using target = new Target((arrival) => {
-    const script = SCRIPTS[arrival.message.params?.arguments?.kind];
-    return script === undefined ? undefined : script(arrival);
-  });
-  await using relay = await TestRelay.start({ responseTimeoutMs: 1_500 }, SECRETS.apiKey);
-  let broken = 0;
-  await using front = new Front({
-    upstream: relay.url,
-    // The control plane has bad moments too, and says too much in them.
-    meddle: (request) => {
-      if (!request.url.endsWith("/response") || broken++ % 4 !== 0) return undefined;
-      return new Response(`trace: ${request.headers.get("authorization")} ${SECRETS.failure}`, {
-        status: 500,
-      });
-    },
-  });
+/** An agent that knows every secret. */
+async function startAgent(controlPlaneUrl: string, target: Target, logFile: string): Promise<AgentProgram> {
   const { urlUser, urlPassword, urlQuery } = SECRETS;
-  await using agent = await AgentProgram.listening({
-    controlPlaneUrl: front.url,
+  return await AgentProgram.listening({
+    controlPlaneUrl,
     logLevel: "debug",
     args: [
       "--mcp.extra-headers=X-Internal: env:MCP_HEADER",
@@ -127,6 +111,7 @@ Deno.test("no secret and no payload is ever shown: output, logs, metrics, status
       "--control-plane.extra-headers=X-Gateway: env:GATEWAY_HEADER",
       "--control-plane.poll-timeout=1s",
       "--mcp.stdio-concurrency=4",
+      ...(logFile === "" ? [] : [`--log.file=${logFile}`]),
     ],
     env: {
       CONTROL_PLANE_API_KEY: SECRETS.apiKey,
@@ -137,81 +122,109 @@ Deno.test("no secret and no payload is ever shown: output, logs, metrics, status
       GATEWAY_HEADER: SECRETS.controlPlaneHeader,
     },
   });
-  await relay.polled();
+}
 
+/** Calls that go wrong in every way that the target knows, and a few more. */
+async function haveBadDay(relay: TestRelay, target: Target): Promise<void> {
   const statuses: Record<string, number> = {};
-  await Promise.all(
-    Object.keys(SCRIPTS).map(async (kind) => {
-      statuses[kind] = await disappoint(relay.mcpUrl, kind);
-    }),
-  );
+  const visits = Object.keys(SCRIPTS).map(async (kind) => {
+    statuses[kind] = await disappoint(relay.mcpUrl, kind);
+  });
+  await Promise.all(visits);
   assert.equal(statuses.fine, 200);
   assert.equal(statuses.rpcError, 400);
   assert.equal(statuses.locked, 401);
-  assert.ok(
-    [statuses.crash, statuses.page, statuses.notJson, statuses.wrongId].every((status) => status! >= 500),
-  );
   assert.equal(statuses.never, 504);
+  for (const kind of ["crash", "page", "notJson", "wrongId"]) assert.ok(statuses[kind]! >= 500, kind);
   await disappoint(`${relay.mcpUrl}/nobody`, "fine");
-  await fetch(relay.mcpUrl, { method: "DELETE", headers: { "mcp-session-id": SECRETS.sessionId } })
-    .then((response) => response.body?.cancel());
-  await fetch(`${relay.url}/.well-known/oauth-protected-resource/v1/mcp/${relay.tunnelId}`)
-    .then((response) => response.body?.cancel());
-
-  const child = `${relay.mcpUrl}/child`;
-  await call(child, 1, "echo", { text: SECRETS.child });
-  await call(child, 2, "raw", {
-    text: `${SECRETS.child} is no JSON\n{"jsonrpc":"2.0","id":$ID,"result":{}}\n`,
-  });
-  await call(child, 3, "raw", {
-    text: `{"jsonrpc":"2.0","id":99,"result":"${SECRETS.child}"}\n{"jsonrpc":"2.0","id":$ID,"result":{}}\n`,
-  });
-  await call(child, 4, "ask", { text: SECRETS.child });
-  const processes = processesWith(agent.mark).filter(({ pid }) => pid !== agent.program.pid);
-  await call(child, SECRETS.child, "exit", { code: 3, text: SECRETS.child });
+  const metadataUrl = `${relay.url}/.well-known/oauth-protected-resource/v1/mcp/${relay.tunnelId}`;
+  for (
+    const response of [
+      await fetch(relay.mcpUrl, { method: "DELETE", headers: { "mcp-session-id": "session-79" } }),
+      await fetch(metadataUrl),
+    ]
+  ) await response.body?.cancel();
 
   // The secrets were really at work.
-  const inPlay = target.arrivals.find(({ message }) => message.params?.arguments?.kind === "fine");
-  assert.equal(inPlay?.headers.get("x-internal"), SECRETS.mcpHeader);
-  assert.equal(inPlay?.headers.get("authorization"), `Bearer ${SECRETS.connectorToken}`);
-  assert.ok(inPlay?.text.includes(SECRETS.argument));
-  assert.ok(broken > 4);
+  const arrival = target.arrivals.find(({ message }) => message.params?.arguments?.kind === "fine");
+  assert.equal(arrival?.headers.get("x-internal"), SECRETS.mcpHeader);
+  assert.equal(arrival?.headers.get("authorization"), `Bearer ${SECRETS.connectorToken}`);
+  assert.equal(arrival?.path, `/mcp?key=${SECRETS.urlQuery}`);
+  assert.ok(arrival?.text.includes(SECRETS.argument));
+}
 
+/** What a stdio server can do wrong. */
+async function haveBadChild(url: string): Promise<void> {
+  const { child } = SECRETS;
+  const fine = '{"jsonrpc":"2.0","id":$ID,"result":{}}\n';
+  await call(url, 1, "echo", { text: child });
+  await call(url, 2, "raw", { text: `{"damaged": ${child}\n${fine}` });
+  await call(url, 3, "raw", { text: `{"jsonrpc":"2.0","id":99,"result":"${child}"}\n${fine}` });
+  await call(url, 4, "ask", { text: child });
+  await call(url, 5, "exit", { code: 3, text: child });
+}
+
+/** Everything that an operator can see while it runs. */
+async function visible(agent: AgentProgram): Promise<Record<string, string>> {
   const shown: Record<string, string> = {};
   for (const path of ["/healthz", "/readyz", "/readyz?format=json", "/metrics", "/api/status", "/ui"]) {
     shown[path] = (await agent.get(path)).body;
   }
   for (const file of ["health.url", "agent.pid"]) shown[file] = (await agent.folder.read(file)) ?? "";
-  shown["command line of the agent"] = await Deno.readTextFile(`/proc/${agent.program.pid}/cmdline`);
-  assert.ok(processes.length > 0);
-  shown["command lines of its children"] = processes.map(({ commandLine }) => commandLine).join("\n");
-  await eventually("the deadline of the last call", () => relay.counts.inFlight === 0);
+  for (const { pid, commandLine } of processesWith(agent.mark)) shown[`command line of ${pid}`] = commandLine;
+  return shown;
+}
+
+const EVENTS = [
+  "downstream MCP failure; answering with an error",
+  "poll cycle complete",
+  "response delivered",
+];
+
+async function assertDiscreet(logFileName: "" | "agent.log"): Promise<void> {
+  await using target = new Target((arrival) => SCRIPTS[arrival.message.params?.arguments?.kind]?.(arrival));
+  await using relay = await TestRelay.start({ responseTimeoutMs: 1_500 }, SECRETS.apiKey);
+  let broken = 0;
+  await using front = new Front({
+    upstream: relay.url,
+    // The control plane has bad moments too, and says too much in them.
+    meddle: (request) => {
+      if (!request.url.endsWith("/response") || broken++ % 4 !== 0) return undefined;
+      return new Response(`trace: ${request.headers.get("authorization")}`, { status: 500 });
+    },
+  });
+  await using folder = new Folder();
+  const logFile = logFileName === "" ? "" : folder.file(logFileName);
+  await using agent = await startAgent(front.url, target, logFile);
+  await relay.polled();
+  // A child is outside the sandbox; what it is not given, it cannot leak.
+  const children = processesWith(agent.mark).filter(({ pid }) => pid !== agent.program.pid);
+  assert.ok(children.length > 0);
+  const { apiKey, mcpHeader, discoveryHeader, controlPlaneHeader } = SECRETS;
+  for (const word of [apiKey, mcpHeader, discoveryHeader, controlPlaneHeader]) {
+    assert.ok(children.every(({ environment }) => !environment.includes(word)), "a child was given a secret");
+  }
+
+  await haveBadDay(relay, target);
+  await haveBadChild(`${relay.mcpUrl}/child`);
+  assert.ok(broken > 4);
+  const shown = await visible(agent);
   const end = await agent.stopped();
   assert.equal(end.code, 0, end.stderr);
-  shown["stdout"] = end.stdout;
-  shown["stderr"] = end.stderr;
+  const log = logFile === "" ? end.stdout : await Deno.readTextFile(logFile);
+  Object.assign(shown, { stdout: end.stdout, stderr: end.stderr, log });
 
-  const leaks = Object.entries(shown).map(([where, text]) => [where, found(text)]).filter(([, names]) =>
-    names!.length > 0
-  );
-  const lines = end.stdout.split("\n").filter((line) => found(line).length > 0);
-  assert.deepEqual(leaks, [], `for instance:\n${lines.slice(0, 5).join("\n")}`);
-  // A child is outside the sandbox; what it is not given, it cannot leak.
-  const { apiKey, mcpHeader, discoveryHeader, controlPlaneHeader } = SECRETS;
-  for (const { environment } of processes) {
-    for (const word of [apiKey, mcpHeader, discoveryHeader, controlPlaneHeader]) {
-      assert.ok(!environment.includes(word), "a child has a secret of the agent in its environment");
-    }
-  }
+  const leaks = Object.entries(shown).map(([where, text]) => [where, ...found(text)]);
+  const examples = log.split("\n").filter((line) => found(line).length > 0).slice(0, 5);
+  assert.deepEqual(leaks.filter(({ length }) => length > 1), [], `for instance:\n${examples.join("\n")}`);
   // The log was not silent about it all.
-  const msgs = new Set(agent.log().map(({ msg }) => msg));
-  for (
-    const msg of [
-      "downstream MCP failure; answering with an error",
-      "poll cycle complete",
-      "response delivered",
-    ]
-  ) {
-    assert.ok(msgs.has(msg), `nothing in the log about "${msg}": ${[...msgs].join(", ")}`);
-  }
+  for (const event of EVENTS) assert.ok(log.includes(`"msg":"${event}"`), `nothing about "${event}"`);
+}
+
+Deno.test("no secret and no payload is ever shown at level debug: output, metrics, status, files, command lines", async () => {
+  await assertDiscreet("");
+});
+
+Deno.test("no secret and no payload is ever written to a log file", async () => {
+  await assertDiscreet("agent.log");
 });

@@ -4,6 +4,8 @@ import { Gate } from "./e2e_wait.ts";
 /** One request that has arrived. */
 export interface Arrival {
   readonly method: string;
+  /** Path and query. */
+  readonly path: string;
   readonly headers: Headers;
   /** The body exactly as it was received. */
   readonly text: string;
@@ -37,9 +39,12 @@ export class Target implements AsyncDisposable {
     this.#server = Deno.serve(options, async (request) => {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(await request.arrayBuffer());
       const { method, headers } = request;
+      const path = request.url.slice(new URL(request.url).origin.length);
       if (method === "DELETE") return new Response(null, { status: 204 });
       if (method !== "POST") return new Response("not here\n", { status: 405 });
-      const arrival = { method, headers, text, message: JSON.parse(text) };
+      // The search for OAuth metadata asks with an empty message.
+      if (text === "") return new Response("empty\n", { status: 400 });
+      const arrival = { method, path, headers, text, message: JSON.parse(text) };
       const probe = probeAnswer(arrival);
       if (probe !== undefined) return probe;
       this.arrivals.push(arrival);

@@ -6,6 +6,8 @@ import { type Exchange, FaultServer } from "./fault_server.ts";
 /** Name of the fault that breaks a stream off so that it can be resumed. */
 export const RESUMED_FAULT = "a stream that is resumed";
 
+const CHALLENGE = { "WWW-Authenticate": "Bearer" };
+
 export class FaultTarget implements AsyncDisposable {
   readonly server: FaultServer;
   /** How often each call arrived whole, by its id as JSON. */
@@ -55,7 +57,9 @@ export class FaultTarget implements AsyncDisposable {
         JSON_TYPE,
       );
     }
-    if (method === "GET") return await resume(exchange);
+    if (method === "GET" && exchange.request.headers.has("last-event-id")) return await resume(exchange);
+    // What OAuth discovery looks for a challenge with.
+    if (exchange.request.bodyText === "") return void await exchange.reply(401, "", CHALLENGE);
     const message = JSON.parse(exchange.request.bodyText);
     if (message.method === "initialize") {
       const result = {

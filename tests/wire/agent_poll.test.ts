@@ -600,13 +600,42 @@ Deno.test("poller: the age of a command is recorded when it is known and not in 
   });
 });
 
-Deno.test("poller: the same command twice is run twice; the second answer meets 404 [P-66, P-130]", async () => {
-  await withAgent({}, async ({ controlPlane, changes, timeline }) => {
-    controlPlane.onPost = (_, index) => index === 0 ? undefined : { status: 404 };
+Deno.test("poller: a command that is delivered again is not run again, while it runs and afterwards [P-66]", async () => {
+  const channel = new ScriptedChannel();
+  await withAgent({ channels: [channel] }, async ({ controlPlane, changes, log, metrics }) => {
+    const dropped = (count: number) =>
+      changes.until("a drop", () => metrics.total("commands_queue_drops_total") === count);
     controlPlane.deliver(callCommand(1), callCommand(1));
-    await changes.until("two ends", () => timeline.entries.length === 2);
-    assert.deepEqual(timeline.entries.map((entry) => entry.outcome), ["answered", "answered"]);
-    assert.equal(controlPlane.posts.length, 2);
+    const call = await channel.nthCall(0);
+    await dropped(1);
+    controlPlane.deliver(callCommand(1));
+    await dropped(2);
+    call.end(answer(call));
+    await controlPlane.responseTo("req-1");
+    controlPlane.deliver(callCommand(1), callCommand(2));
+    (await channel.nthCall(1)).end(answer(channel.calls[1]!));
+    await controlPlane.responseTo("req-2");
+    assert.equal(channel.calls.length, 2);
+    assert.equal(metrics.total("commands_queue_drops_total", { drop_reason: "duplicate" }), 3);
+    assert.equal(metrics.total("commands_received_total"), 2);
+    assert.equal(metrics.total("commands_polled_total"), 2);
+    assert.deepEqual(
+      log.all("control-plane command dropped: it was delivered before").map(({ fields }) =>
+        fields.request_id
+      ),
+      ["req-1", "req-1", "req-1"],
+    );
+  });
+});
+
+Deno.test("poller: only request id and shard token together name a command [P-66, P-81]", async () => {
+  await withAgent({}, async ({ controlPlane }) => {
+    controlPlane.deliver(
+      callCommand(1, { requestId: "same", shardToken: "a" }),
+      callCommand(2, { requestId: "same", shardToken: "b" }),
+    );
+    await controlPlane.changes.until("both", () => controlPlane.acceptedFor("same").length === 2);
+    assert.deepEqual(controlPlane.posts.map((post) => post.shardToken).sort(), ["a", "b"]);
   });
 });
 

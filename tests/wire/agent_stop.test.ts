@@ -551,14 +551,14 @@ Deno.test("stop at once: also while commands wait for room, and while the drain 
 Deno.test("stop at once: a channel that does not react to an abort holds up neither the stop nor the law", async () => {
   const channel = new ScriptedChannel({ deafToAborts: true });
   await withAgent({ channels: [channel] }, async ({ agent, controlPlane, log, timeline }) => {
-    controlPlane.deliver(...calls(1, 2));
-    await channel.nthCall(1);
+    controlPlane.deliver(...calls(1, 3));
+    await channel.nthCall(2);
     const [summary, elapsedMs] = await timed(agent.stopNow());
     assert(elapsedMs < 8_000, `${elapsedMs}`);
-    assert.equal(summary.outcomes.undeliverable, 2);
-    assert.equal(log.all("command does not end; giving it up").length, 2);
+    assert.equal(summary.outcomes.undeliverable, 3);
+    assert.equal(log.all("command does not end; giving it up").length, 3);
     assert.equal(timeline.of("req-1").reason, "its channel did not end it");
-    // What the channel still does later changes nothing, and breaks nothing.
+    // What the channel still does later changes nothing, and breaks nothing; its third call never ends.
     await channel.calls[0]!.observer!.notification('{"jsonrpc":"2.0","method":"late"}', {
       status: 200,
       headers: [],
@@ -566,7 +566,7 @@ Deno.test("stop at once: a channel that does not react to an abort holds up neit
     channel.calls[0]!.end(answer(channel.calls[0]!));
     channel.calls[1]!.crash(new Error("late"));
     await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.equal(timeline.entries.length, 2);
+    assert.equal(timeline.entries.length, 3);
   });
 });
 

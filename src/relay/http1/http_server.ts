@@ -1,4 +1,4 @@
-import { Connection, type ConnectionHost } from "./connection.ts";
+import { Connection, type ConnectionHost, type ConnectionLimits, DEFAULT_LIMITS } from "./connection.ts";
 import type { HttpError } from "./http_error.ts";
 import type { HttpReply } from "./http_reply.ts";
 import type { HttpRequest } from "./http_request.ts";
@@ -8,11 +8,13 @@ export interface HttpServerOptions {
   readonly handle: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
   /** Reply to what is no proper request. */
   readonly refuse: (error: HttpError) => HttpReply;
+  /** How long connections may stand still; each has its default. */
+  readonly limits?: Partial<ConnectionLimits>;
   /** Told of a failure to accept connections, and of defects. */
   readonly onError: (error: unknown) => void;
 }
 
-/** How often clocks are looked at; also their resolution, in ms. */
+/** How often clocks are looked at, at most; also their resolution, in ms. */
 const TICK_MS = 1_000;
 /** Pause when the system has no more connections to give, in ms. */
 const ACCEPT_PAUSE_MS = 50;
@@ -39,8 +41,9 @@ export class HttpServer {
     this.#listener = listener;
     this.#options = options;
     const { handle, refuse } = options;
-    this.#host = { handle, refuse, date: new Date().toUTCString(), now: performance.now() };
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#host = { handle, refuse, limits, date: new Date().toUTCString(), now: performance.now() };
+    this.#ticker = setInterval(() => this.#tick(), Math.min(TICK_MS, ...Object.values(limits)));
     this.#accepting = this.#accept();
   }
 

@@ -18,8 +18,10 @@ export interface RequestHead {
   readonly authority: string;
   readonly headers: HeaderFields;
   readonly framing: BodyFraming;
-  /** Whether the connection may carry another request behind this one (RFC 9112 §9.3). */
+  /** Whether the connection may carry another request behind this one (RFC 9112 §9.3); never with HTTP/1.0. */
   readonly keepAlive: boolean;
+  /** The client speaks HTTP/1.0 and knows no chunks. */
+  readonly isOld: boolean;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
@@ -54,7 +56,8 @@ export function parseRequestHead(text: string): RequestHead {
     authority,
     headers,
     framing: framingOf(headers, isOld),
-    keepAlive: keepsAlive(headers.get("connection"), isOld),
+    keepAlive: !isOld && !closes(headers.get("connection")),
+    isOld,
     expectsContinue: expectsContinue(headers.get("expect"), isOld),
   };
 }
@@ -141,10 +144,9 @@ function framingOf(headers: HeaderFields, isOld: boolean): BodyFraming {
   return bytes === 0 ? NO_BODY : { type: "length", bytes };
 }
 
-function keepsAlive(connection: string | undefined, isOld: boolean): boolean {
-  if (connection === undefined) return !isOld;
-  const options = connection.toLowerCase().split(",").map((option) => option.trim());
-  return isOld ? options.includes("keep-alive") : !options.includes("close");
+function closes(connection: string | undefined): boolean {
+  if (connection === undefined || connection === "keep-alive") return false;
+  return connection.toLowerCase().split(",").some((option) => option.trim() === "close");
 }
 
 function expectsContinue(expect: string | undefined, isOld: boolean): boolean {

@@ -67,7 +67,7 @@ Deno.test("ChunkedFraming refuses what another reader could read differently", (
     "3\nabc\r\n0\r\n\r\n",
     "3\r\nabc\n0\r\n\r\n",
     "3\r\nabcd\r\n0\r\n\r\n",
-    "3\r\nabc\r0\r\n\r\n",
+    "3\r\nabc\rX0\r\n\r\n",
     "3\r\nab\r\n\r\n0\r\n\r\n",
     "3;x\nabc\r\n0\r\n\r\n",
     "\r\nabc\r\n",

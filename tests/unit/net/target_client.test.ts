@@ -5,6 +5,7 @@ import {
   type HttpClient,
   type HttpRequest,
 } from "../../../src/net/mod.ts";
+import { dialDirect } from "../../../src/net/dial.ts";
 import { CLIENT_NAME } from "../../../src/version.ts";
 import { chunk, startAnswering, startServer, unusedPort, valuesOf } from "../../support/net_servers.ts";
 
@@ -248,14 +249,23 @@ Deno.test("target client takes an answer that comes before its request is sent, 
     await answered.promise;
     received.resolve(await peer.end());
   });
-  await withClient(async (client) => {
-    // More than both sockets' buffers hold, so that it is still being written.
-    const response = await post(client, server.origin, { body: new Uint8Array(30_000_000) });
-    assert.equal(response.status, 413);
-    assert.equal(await response.body.text(), "large");
-    answered.resolve();
-    assert.ok(await received.promise < 30_000_000);
+  let closed = 0;
+  const client = createTargetClient({}, async (endpoint, signal) => {
+    const wire = await dialDirect(endpoint, signal);
+    const close = () => {
+      closed++;
+      wire.close();
+    };
+    return { read: (into) => wire.read(into), write: (bytes) => wire.write(bytes), close };
   });
+  // More than both sockets' buffers hold, so that it is still being written.
+  const response = await post(client, server.origin, { body: new Uint8Array(30_000_000) });
+  assert.equal(response.status, 413);
+  assert.equal(await response.body.text(), "large");
+  assert.equal(closed, 1);
+  answered.resolve();
+  assert.ok(await received.promise < 30_000_000);
+  client.close();
 });
 
 Deno.test("target client refuses bodies beyond the limit, whatever their framing", async () => {

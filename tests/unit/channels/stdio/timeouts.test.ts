@@ -139,13 +139,13 @@ Deno.test("nothing of a call that was not yet written is owed or cancelled [SE-5
 
 Deno.test("a call that is cut off in the middle of its write leaves the framing intact [SE-5]", async () => {
   await using opened = await open({ concurrency: 2 });
-  const stalled = opened.call("stall", { ms: 300 });
+  const sent = Promise.withResolvers<void>();
+  const stalled = opened.call("stall", { ms: 300 }, { observer: { sent: sent.resolve } });
   const deadline = new AbortController();
   const long = opened.call("echo", "y".repeat(1024 * 1024), { signal: deadline.signal });
   const queued = opened.channel.notify(requestOf({ jsonrpc: "2.0", method: "notifications/queued" }), NEVER);
-  await opened.channel.notify(requestOf({ jsonrpc: "2.0", method: "n" }), AbortSignal.timeout(20)).catch(() =>
-    0
-  );
+  await sent.promise;
+  await new Promise((resolve) => setTimeout(resolve)); // now the long one is being written
   deadline.abort(new Error("deadline"));
   await assert.rejects(long, /deadline/);
   assert.equal(resultOf(await stalled), "awake");
