@@ -392,6 +392,17 @@ Deno.test("poller: the first success after failures is told once [P-45]", async 
   });
 });
 
+Deno.test("poller: polls after a failure are short until one succeeds, so that recovery shows at once [P-37, P-45]", async () => {
+  await withAgent({ start: false }, async ({ agent, controlPlane }) => {
+    controlPlane.replyToPolls({ status: 503 }, { status: 503 }, { status: 204 });
+    await agent.start();
+    const queries = [];
+    for (let poll = 0; poll < 4; poll++) queries.push((await controlPlane.nthPoll(poll)).query);
+    const asked = queries.map((query) => /timeout_ms=(\d+)/.exec(query)?.[1]);
+    assert.deepEqual(asked, ["30000", "1000", "1000", "30000"]);
+  });
+});
+
 for (const status of [401, 403]) {
   Deno.test(`poller: ${status} goes to the slow end of the backoff at once, shows in the state, and is told once per change [P-46]`, async () => {
     const options = {

@@ -13,6 +13,8 @@ const READ_BYTES = 64 * 1024;
 const EXIT_NOTICE_MS = 200;
 /** After the exit, output is awaited as long as some comes within this time. */
 const OUTPUT_IDLE_MS = 200;
+/** After the exit, output is awaited this long at most. */
+const OUTPUT_LIMIT_MS = 2000;
 /** The most that a stop waits for a child to end because its stdin has closed. */
 const STDIN_CLOSED_LIMIT_MS = 2000;
 
@@ -25,8 +27,13 @@ export interface ChildEnd {
   readonly livedMs: number;
 }
 
-/** Takes one object of the child; the next is not read before a returned promise settles. */
-export type FrameHandler = (frame: Frame) => Promise<void> | undefined;
+/** Takes what the child says. */
+export interface ChildListener {
+  /** One object; the next is not read before a returned promise settles. */
+  receive(frame: Frame): Promise<void> | undefined;
+  /** A value was too large to keep and has been skipped. */
+  onTooLarge(): void;
+}
 
 /** One running child process: its pipes, its process group, its end. */
 export class StdioChild {
@@ -41,6 +48,7 @@ export class StdioChild {
   readonly #process: Deno.ChildProcess;
   readonly #settings: StdioSettings;
   readonly #group: ProcessGroup;
+  readonly #log: Log;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
   readonly #stderr: StderrCapture;
@@ -56,10 +64,10 @@ export class StdioChild {
 
   /**
    * Starts the command (ST-4).
-   * @param onFrame takes what the child says; it is not called before the constructor has returned
+   * @param listener gives who listens; it is not called before the constructor has returned
    * @throws what the system says when the command cannot be started
    */
-  constructor(settings: StdioSettings, onFrame: FrameHandler, log: Log, clock: Clock) {
+  constructor(settings: StdioSettings, listener: () => ChildListener, log: Log, clock: Clock) {
     const [program = "", ...args] = settings.argv;
     this.#process = new Deno.Command(program, {
       args,
@@ -71,6 +79,7 @@ export class StdioChild {
       detached: true,
     }).spawn();
     this.#settings = settings;
+    this.#log = log;
     this.#clock = clock;
     this.#startedAtMs = this.#lastOutputMs = clock.nowMs();
     this.groupId = this.#process.pid;
@@ -85,7 +94,7 @@ export class StdioChild {
     this.#process.status.then(() => this.writes.halt());
     this.#stdoutReader = this.#process.stdout.getReader({ mode: "byob" });
     this.#stderrReader = this.#process.stderr.getReader({ mode: "byob" });
-    this.#stdoutDone = this.#readStdout(onFrame);
+    this.#stdoutDone = this.#readStdout(listener);
     this.#stderrDone = this.#readStderr();
     this.ended = this.#watch(stdinBroken.promise);
     settings.onProcessGroup({ type: "started", channel: settings.name, groupId: this.groupId });
@@ -147,29 +156,36 @@ export class StdioChild {
   /** Waits for the rest of the output: to its end, or until nothing comes any more because a descendant holds the pipes. */
   async #drain(): Promise<void> {
     const done = Promise.all([this.#stdoutDone, this.#stderrDone]);
+    const untilMs = this.#clock.nowMs() + OUTPUT_LIMIT_MS;
     for (;;) {
       if (await within(done, OUTPUT_IDLE_MS, this.#clock) !== TIMED_OUT) return;
-      if (this.#reading && this.#clock.nowMs() - this.#lastOutputMs >= OUTPUT_IDLE_MS) return;
+      // An answer may be waiting behind a notification that is still being delivered.
+      if (!this.#reading) continue;
+      const nowMs = this.#clock.nowMs();
+      if (nowMs - this.#lastOutputMs >= OUTPUT_IDLE_MS || nowMs >= untilMs) return;
     }
   }
 
-  async #readStdout(onFrame: FrameHandler): Promise<void> {
-    const frames = new FrameReader((skipped) => this.#logSkipped(skipped));
+  async #readStdout(listener: () => ChildListener): Promise<void> {
+    const frames = new FrameReader((skipped) => {
+      this.#logSkipped(skipped);
+      if (skipped.reason === "too large") listener().onTooLarge();
+    });
     let buffer = new Uint8Array(READ_BYTES);
     for (;;) {
       this.#reading = true;
-      const { value, done } = await this.#stdoutReader.read(buffer);
+      const value = await this.#read(this.#stdoutReader, buffer);
       this.#reading = false;
-      if (done || value === undefined) frames.end();
+      if (value === undefined) frames.end();
       else {
         this.#lastOutputMs = this.#clock.nowMs();
         frames.push(value);
       }
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-        const handled = onFrame(frame);
+        const handled = listener().receive(frame);
         if (handled !== undefined) await handled;
       }
-      if (done || value === undefined) return;
+      if (value === undefined) return;
       buffer = new Uint8Array(value.buffer);
     }
   }
@@ -177,12 +193,28 @@ export class StdioChild {
   async #readStderr(): Promise<void> {
     let buffer = new Uint8Array(READ_BYTES);
     for (;;) {
-      const { value, done } = await this.#stderrReader.read(buffer);
-      if (done || value === undefined) break;
+      const value = await this.#read(this.#stderrReader, buffer);
+      if (value === undefined) break;
       this.#stderr.push(value);
       buffer = new Uint8Array(value.buffer);
     }
     this.#stderr.end();
+  }
+
+  /** @returns what has come, or undefined at the end */
+  async #read(
+    reader: ReadableStreamBYOBReader,
+    buffer: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      const { value, done } = await reader.read(buffer);
+      return done ? undefined : value;
+    } catch (error) {
+      // A pipe that cannot be read has ended, whatever the system says of it.
+      if (!(error instanceof Error)) throw error;
+      this.#log.warn("stdio MCP output cannot be read", { pid: this.groupId, error: error.message });
+      return undefined;
+    }
   }
 
   #logSkipped(skipped: SkippedOutput): void {

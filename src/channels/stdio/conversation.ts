@@ -6,7 +6,6 @@ import type {
   ChannelFailure,
   ChannelRequest,
   JsonRpcId,
-  JsonText,
   NotifyResult,
 } from "../channel.ts";
 import { CallTable } from "./call_table.ts";
@@ -14,6 +13,7 @@ import type { Clock } from "./clock.ts";
 import type { Frame } from "./frame_reader.ts";
 import { stdioFailure } from "./result.ts";
 import { NOT_WRITTEN, RunningCall } from "./running_call.ts";
+import { incomingText, outgoingText, restore, resultOf, wireIdText } from "./translation.ts";
 import { applyEdits, asId, type Edit, findPath, memberAt, SUBSCRIPTION_ID } from "./wire_text.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
@@ -154,6 +154,17 @@ export class Conversation {
     }
     this.#conclude(running, result);
   }
+
+  /** The child has said something too large to keep; it can only have been for the one call that runs. */
+  readonly onTooLarge = (): void => {
+    const running = this.#table.only();
+    if (running === undefined || running.write?.state === "queued") return;
+    this.#table.remove(running);
+    this.#conclude(
+      running,
+      stdioFailure("invalid_protocol_response", "answered with more than can be handled"),
+    );
+  };
 
   /** An error without an id: the child could not read a message, which can only be that of the one call that runs. */
   #onNamelessResponse(frame: Frame): void {
@@ -313,65 +324,4 @@ export class Conversation {
       this.#log.debug("mcp server message dropped", { reason, dropped: this.#dropped });
     }
   }
-}
-
-/** The request as it is written: the caller's text, with private names where there are any. */
-function outgoingText(running: RunningCall): string {
-  const { call, names } = running;
-  const edits: Edit[] = [];
-  if (names.id !== call.id) restore(call.text, ["id"], JSON.stringify(names.id), edits);
-  if (names.originalToken !== undefined) {
-    restore(call.text, ["params", "_meta", "progressToken"], JSON.stringify(names.token), edits);
-  }
-  return edits.length === 0 ? call.text : applyEdits(call.text, edits);
-}
-
-/** The id by which the child knows a call, as text. */
-function wireIdText(running: RunningCall): string {
-  const { call, names } = running;
-  if (names.id !== call.id || names.originalId === undefined) return JSON.stringify(names.id);
-  return names.originalId;
-}
-
-/** Judges an answer and puts it back into the caller's terms. */
-function resultOf(frame: Frame, running: RunningCall): CallResult {
-  const { value } = frame;
-  const error = value.error ?? undefined;
-  const code = memberAt(error, ["code"]);
-  const wellFormed = value.jsonrpc === "2.0" &&
-    (error === undefined
-      ? "result" in value
-      : Number.isInteger(code) && typeof memberAt(error, ["message"]) === "string");
-  if (!wellFormed) {
-    return stdioFailure("invalid_protocol_response", "answered with something that is no JSON-RPC response");
-  }
-  const { id, originalId } = running.names;
-  const edits: Edit[] = [];
-  restore(frame.text, ["id"], originalId, edits);
-  if (originalId !== undefined && memberAt(value, ["result", "_meta", SUBSCRIPTION_ID]) === id) {
-    restore(frame.text, ["result", "_meta", SUBSCRIPTION_ID], originalId, edits);
-  }
-  return {
-    type: "response",
-    status: 200,
-    headers: [],
-    text: incomingText(frame, edits),
-    errorCode: typeof code === "number" ? code : undefined,
-    targetElapsedMs: running.elapsedMs(),
-  };
-}
-
-function incomingText(frame: Frame, edits: readonly Edit[]): JsonText {
-  return edits.length === 0 ? frame.bytes ?? frame.text : applyEdits(frame.text, edits);
-}
-
-/** Adds the edit that puts `replacement`, if there is one, in the place of the member. */
-function restore(
-  text: string,
-  path: readonly string[],
-  replacement: string | undefined,
-  edits: Edit[],
-): void {
-  const span = replacement === undefined ? undefined : findPath(text, path);
-  if (span !== undefined && replacement !== undefined) edits.push({ span, replacement });
 }

@@ -1,4 +1,11 @@
-import type { ChannelCall, ChannelRequest } from "../channel.ts";
+import type { CallObserver, ChannelCall, ChannelRequest } from "../channel.ts";
+import type { Clock } from "./clock.ts";
+import type { Conversation } from "./conversation.ts";
+import { NOT_WRITTEN } from "./running_call.ts";
+
+const REPLAY_TIMEOUT = new Error("the replayed handshake took too long");
+/** Nobody waits for what happens during a replay. */
+const IGNORE: CallObserver = { sent: () => undefined, notification: () => Promise.resolve() };
 
 /** What is repeated: the request, and the notification if the child has had it. */
 export interface HandshakeMessages {
@@ -40,4 +47,36 @@ export class Handshake {
 function asRequest(text: string): ChannelRequest {
   const message = JSON.parse(text) as Record<string, unknown>;
   return { text, message, method: String(message.method), headers: {} };
+}
+
+/**
+ * Repeats a handshake with a new child.
+ * @param stopping ends it early
+ * @returns why the child cannot be used, after "it "; undefined when it can
+ */
+export async function replay(
+  { call, notification }: HandshakeMessages,
+  conversation: Conversation,
+  timeoutMs: number,
+  stopping: AbortSignal,
+  clock: Clock,
+): Promise<string | undefined> {
+  const limit = new AbortController();
+  const callOff = clock.after(timeoutMs, () => limit.abort(REPLAY_TIMEOUT));
+  const signal = AbortSignal.any([limit.signal, stopping]);
+  try {
+    const result = await conversation.call(call, IGNORE, signal, "private");
+    if (result === NOT_WRITTEN) return "ended before the replayed handshake";
+    if (result.type === "failure") return `failed in the replayed handshake: ${result.detail}`;
+    if (result.errorCode !== undefined) {
+      return `refused the replayed initialize with error ${result.errorCode}`;
+    }
+    const notified = notification && await conversation.notify(notification, signal);
+    return notified === NOT_WRITTEN ? "ended during the replayed handshake" : undefined;
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    return error === REPLAY_TIMEOUT ? "did not answer the replayed initialize in time" : "was stopped";
+  } finally {
+    callOff();
+  }
 }

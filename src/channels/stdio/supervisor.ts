@@ -1,20 +1,16 @@
 import type { Log, Metrics } from "../../ops/mod.ts";
-import type { CallObserver, ChannelFailure, ChannelHealth } from "../channel.ts";
+import type { ChannelFailure, ChannelHealth } from "../channel.ts";
 import { type ChildEnd, StdioChild } from "./child.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { CrashRecord } from "./crash_record.ts";
-import { Handshake, type HandshakeMessages } from "./handshake.ts";
+import { Handshake, replay } from "./handshake.ts";
 import type { ProcessGroupEvent, StdioSettings } from "./options.ts";
 import { stdioFailure } from "./result.ts";
-import { NOT_WRITTEN } from "./running_call.ts";
 import { programName } from "./program_name.ts";
 
 /** How long the group of a child that has ended by itself may take to follow it, in ms. */
 const CLEANUP_GRACE_MS = 500;
-const REPLAY_TIMEOUT = new Error("the replayed handshake took too long");
-/** Nobody waits for what happens during a replay. */
-const IGNORE: CallObserver = { sent: () => undefined, notification: () => Promise.resolve() };
 
 /** The command could not be started (ST-4). */
 export class StdioStartError extends Error {
@@ -64,8 +60,12 @@ export class Supervisor {
     this.#crashes = new CrashRecord(settings.backoffMinMs, settings.backoffMaxMs, clock);
   }
 
-  /** Starts the first child. @throws {StdioStartError} when the command cannot be started */
+  /**
+   * Starts the first child. Does nothing when that has been done (CH-7); after a failure it may be tried again.
+   * @throws {StdioStartError} when the command cannot be started
+   */
   start(): void {
+    if (this.#state.name !== "new") return;
     let child: Started;
     try {
       child = this.#spawn();
@@ -177,35 +177,17 @@ export class Supervisor {
     if (messages !== undefined) {
       // The child may end in the middle of it.
       void child.ended.then((end) => conversation.end(stdioFailure(end.kind, end.detail)));
-      const refused = await this.#replay(conversation, messages);
+      const refused = await replay(
+        messages,
+        conversation,
+        this.#settings.replayTimeoutMs,
+        this.#stopping.signal,
+        this.#clock,
+      );
       if (refused !== undefined) return refused;
     }
     if (this.#state.name !== "stopped") this.#become({ name: "up", child, conversation });
     return undefined;
-  }
-
-  async #replay(
-    conversation: Conversation,
-    { call, notification }: HandshakeMessages,
-  ): Promise<string | undefined> {
-    const limit = new AbortController();
-    const callOff = this.#clock.after(this.#settings.replayTimeoutMs, () => limit.abort(REPLAY_TIMEOUT));
-    const signal = AbortSignal.any([limit.signal, this.#stopping.signal]);
-    try {
-      const result = await conversation.call(call, IGNORE, signal, "private");
-      if (result === NOT_WRITTEN) return "ended before the replayed handshake";
-      if (result.type === "failure") return `failed in the replayed handshake: ${result.detail}`;
-      if (result.errorCode !== undefined) {
-        return `refused the replayed initialize with error ${result.errorCode}`;
-      }
-      const notified = notification && await conversation.notify(notification, signal);
-      return notified === NOT_WRITTEN ? "ended during the replayed handshake" : undefined;
-    } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error;
-      return error === REPLAY_TIMEOUT ? "did not answer the replayed initialize in time" : "was stopped";
-    } finally {
-      callOff();
-    }
   }
 
   /** @returns delay before the next start, in ms; undefined when there is to be none */
@@ -254,7 +236,7 @@ export class Supervisor {
   #spawn(): Started {
     const settings = { ...this.#settings, onProcessGroup: this.#onProcessGroup };
     // Nothing is read before this function has returned.
-    const child = new StdioChild(settings, (frame) => conversation.receive(frame), this.#log, this.#clock);
+    const child = new StdioChild(settings, () => conversation, this.#log, this.#clock);
     const events = {
       answered: () => {
         // The answer to a replayed handshake serves nobody.
