@@ -50,6 +50,8 @@ export interface AgentSummary {
 export class Agent {
   readonly #config: RunConfig;
   readonly #deps: AgentDeps;
+  /** Those that the allowlist leaves; the others are neither started nor routed (P-83, CH-9). */
+  readonly #channels: readonly Channel[];
   readonly #deadlines = new Deadlines();
   readonly #queue: CommandQueue;
   readonly #controlPlane: ControlPlane;
@@ -73,7 +75,11 @@ export class Agent {
     this.#deps = deps;
     const { controlPlane, mcp } = config;
     const { log, metrics, random } = deps;
-    const serverInfo = serverInfoValue(deps.channels, controlPlane.pollChannels);
+    const { pollChannels } = controlPlane;
+    this.#channels = deps.channels.filter(({ name }) =>
+      pollChannels === undefined || pollChannels.includes(name)
+    );
+    const serverInfo = serverInfoValue(this.#channels, pollChannels);
     const backoff = { minMs: controlPlane.backoffMinMs, maxMs: controlPlane.backoffMaxMs };
     const controlPlaneLog = log.with({ component: "controlplane" });
     const dispatcherLog = log.with({ component: "dispatcher" });
@@ -88,7 +94,7 @@ export class Agent {
     });
     this.#dispatcher = new Dispatcher({
       queue: this.#queue,
-      channels: new Map(deps.channels.map((channel) => [channel.name, channel])),
+      channels: new Map(this.#channels.map((channel) => [channel.name, channel])),
       workers: mcp.maxConcurrentRequests,
       discover: deps.discover,
       carriesServerRequests: () => this.#controlPlane.hasFeature(FEATURE_SERVER_REQUESTS),
@@ -155,7 +161,7 @@ export class Agent {
   }
 
   get channels(): readonly Channel[] {
-    return this.#deps.channels;
+    return this.#channels;
   }
 
   /** The numbers so far; while commands run, `received` is ahead of the sum of outcomes by their number. */
@@ -168,7 +174,8 @@ export class Agent {
    * @throws whatever made a channel unable to start (ST-4); channels that had started are stopped again
    */
   async start(): Promise<void> {
-    const { log, channels } = this.#deps;
+    const { log } = this.#deps;
+    const channels = this.#channels;
     const starting = Promise.allSettled(channels.map(async (channel) => await channel.start()));
     this.#starting = starting;
     const failed = (await starting).find((result) => result.status === "rejected");
@@ -271,7 +278,7 @@ export class Agent {
   }
 
   async #stopChannels(graceMs: number): Promise<void> {
-    const results = await Promise.allSettled(this.#deps.channels.map((channel) => channel.stop(graceMs)));
+    const results = await Promise.allSettled(this.#channels.map((channel) => channel.stop(graceMs)));
     for (const result of results) {
       if (result.status === "rejected") {
         this.#deps.log.error("channel could not be stopped", { error: describeError(result.reason) });

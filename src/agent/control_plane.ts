@@ -212,6 +212,7 @@ export class ControlPlane {
   /**
    * Posts one response body once.
    * @param headers the shard token and, where known, the client request id
+   * @param limitMs total time limit where that is shorter than the one of every call
    * @returns status 200 when it was delivered, 404 when the command is already fulfilled or unknown (P-130)
    * @throws {ControlPlaneStatusError} any other status
    */
@@ -219,6 +220,7 @@ export class ControlPlane {
     body: string | Uint8Array,
     headers: HeaderPairs,
     signal: AbortSignal,
+    limitMs: number,
   ): Promise<ResponseReply> {
     return await this.#limited("response", signal, async (limited) => {
       const response = await this.#send("POST", "/response", [JSON_BODY, ...headers], body, limited);
@@ -227,7 +229,7 @@ export class ControlPlane {
       }
       this.#discard(response);
       return { status: response.status, serviceRequestId: headerOf(response, HEADER.requestId) };
-    });
+    }, limitMs);
   }
 
   /** Gives up reply bodies that are still being read to their end. */
@@ -239,10 +241,11 @@ export class ControlPlane {
     call: string,
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<T>,
+    shorterLimitMs = Infinity,
   ): Promise<T> {
     if (signal.aborted) throw signal.reason;
     const controller = new AbortController();
-    const limitMs = this.#limitMs;
+    const limitMs = Math.min(this.#limitMs, shorterLimitMs);
     const timeout = this.#deps.deadlines.set(
       performance.now() + limitMs,
       () => controller.abort(new ControlPlaneTimeoutError(call, limitMs)),

@@ -53,6 +53,7 @@ export class Poller {
   readonly #wake = new AbortController();
   #draining = false;
   #open = false;
+  #askedWaitMs = 0;
   #authRefused = false;
   #ended: Promise<void> | undefined;
 
@@ -135,8 +136,9 @@ export class Poller {
     metrics.count("commands_poll_cycles_total");
     if (log.enabled("debug")) log.debug("poll cycle started", { limit });
     this.#open = true;
+    this.#askedWaitMs = this.#waitMs;
     try {
-      const reply = await controlPlane.poll(limit, this.#waitMs, this.#stop.signal);
+      const reply = await controlPlane.poll(limit, this.#askedWaitMs, this.#stop.signal);
       const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt);
       this.#open = false;
       this.#succeeded(reply, startedAt);
@@ -267,7 +269,7 @@ export class Poller {
       error_code: status?.detail.code || undefined,
       error_message: status?.detail.message || undefined,
       mitigation: status?.mitigation,
-      poll_timeout_ms: timedOut ? this.options.waitMs : undefined,
+      poll_timeout_ms: timedOut ? this.#askedWaitMs : undefined,
       poll_deadline_ms: timedOut ? error.limitMs : undefined,
     };
     const event = timedOut ? "poll timed out; backing off" : "poll failed; backing off";

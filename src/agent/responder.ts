@@ -13,6 +13,28 @@ import { buildResponseBody, HEADER, headerValue, type ResponsePayload } from "./
 /** An answer of a command without deadline is offered this long (P-131). */
 export const UNDATED_LIMIT_MS = 5 * 60_000;
 
+const UNSENDABLE = "its shard token cannot be sent as a header";
+
+/** How long the first attempt to post a small body may take; the next ones may take twice as long each. */
+const FIRST_ATTEMPT_MS = 10_000;
+/** However little time is left, an attempt gets this much. */
+const SHORTEST_ATTEMPT_MS = 1_000;
+/** A large body may take longer: it gets at least this rate. */
+const SLOWEST_BYTES_PER_MS = 100;
+
+/**
+ * How long one attempt may take, in ms. The published client gives each the limit of a poll (P-131), so that a connection
+ * that has died in silence uses up all the time that its command had: half of that, and less at first, leaves some for
+ * another connection.
+ * @param failures attempts before this one
+ * @param leftMs until the command's deadline
+ * @param size of the body, in bytes or characters
+ */
+export function attemptLimitMs(failures: number, leftMs: number, size: number): number {
+  const patienceMs = Math.min(FIRST_ATTEMPT_MS * 2 ** failures, leftMs / 2);
+  return Math.max(SHORTEST_ATTEMPT_MS, patienceMs) + size / SLOWEST_BYTES_PER_MS;
+}
+
 /** What became of a terminal response. */
 export type Delivery =
   /** With the service's `X-Request-Id` (P-15). */
@@ -58,21 +80,27 @@ export class Responder {
     if (overAt <= performance.now()) return { type: "given_up", reason: "response deadline passed" };
     const limit = deadlines.set(overAt, () => over.abort(new CommandAborted("deadline")));
     try {
-      return await this.#offer(command, payload, AbortSignal.any([over.signal, stop]));
+      return await this.#offer(command, payload, overAt, AbortSignal.any([over.signal, stop]));
     } finally {
       deadlines.lift(limit);
     }
   }
 
-  async #offer(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<Delivery> {
+  async #offer(
+    command: Command,
+    payload: ResponsePayload,
+    overAt: number,
+    signal: AbortSignal,
+  ): Promise<Delivery> {
     const { controlPlane, backoff, metrics, log, random } = this.deps;
     const headers = correlationHeaders(command);
-    if (!headers) return { type: "refused", reason: "its shard token cannot be sent as a header" };
+    if (!headers) return { type: "refused", reason: UNSENDABLE };
     const body = buildResponseBody(payload);
     let lastError = "";
     for (let failures = 0;; failures++) {
       try {
-        const { status, serviceRequestId } = await controlPlane.respond(body, headers, signal);
+        const limitMs = attemptLimitMs(failures, overAt - performance.now(), body.length);
+        const { status, serviceRequestId } = await controlPlane.respond(body, headers, signal, limitMs);
         return { type: status === 200 ? "delivered" : "already_fulfilled", serviceRequestId };
       } catch (error) {
         if (signal.aborted) return { type: "given_up", reason: lastError || endOf(signal) };
@@ -97,16 +125,18 @@ export class Responder {
   }
 
   /**
-   * Posts one notification event. It is sent again only when that cannot double it (P-132).
+   * Posts one notification event. It is sent again only when that cannot double it (P-132). It takes no more than half
+   * of the time that is left for its command, because the answer counts for more.
    * @throws whatever made the delivery fail, or the signal's reason
    */
   async deliverEvent(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<void> {
     const headers = correlationHeaders(command);
-    if (!headers) return;
+    if (!headers) throw new NetError("unknown", UNSENDABLE, false);
     const body = buildResponseBody(payload);
     for (let failures = 0;; failures++) {
       try {
-        await this.deps.controlPlane.respond(body, headers, signal);
+        const limitMs = Math.max(SHORTEST_ATTEMPT_MS, (command.deadlineAt - performance.now()) / 2);
+        await this.deps.controlPlane.respond(body, headers, signal, limitMs);
         return;
       } catch (error) {
         const unsent = error instanceof NetError && !error.requestWritten;

@@ -56,7 +56,10 @@ const BY_TEXT: ReadonlyArray<readonly [RegExp, Failure]> = [
   [/connection reset|forcibly closed/i, BY_CODE.ECONNRESET],
   [/connection aborted/i, BY_CODE.ECONNABORTED],
   [/broken pipe/i, BY_CODE.EPIPE],
-  [/connection closed before message completed/i, { kind: "eof", detail: "closed without an answer" }],
+  [/connection closed before message completed/i, {
+    kind: "eof",
+    detail: "connection closed without an answer",
+  }],
   [/tls|rustls/i, { kind: "tls", detail: "TLS failed" }],
 ];
 

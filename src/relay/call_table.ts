@@ -28,10 +28,6 @@ export class CallTable {
     return this.#calls.delete(call.requestId);
   }
 
-  get size(): number {
-    return this.#calls.size;
-  }
-
   /** Open calls, oldest first. */
   all(): PendingCall[] {
     return [...this.#calls.values()];

@@ -150,8 +150,10 @@ export function acceptsEventStream(accept: string | undefined): boolean {
   );
 }
 
-function publicBase(core: RelayCore, request: HttpRequest): string {
-  return core.settings.publicBaseUrl ?? `http://${request.authority}`;
+/** Base of the URLs that the caller is told. What it sent as Host is repeated only if it looks like one. */
+function publicBase(core: RelayCore, { authority }: HttpRequest): string {
+  return core.settings.publicBaseUrl ??
+    `http://${/^[\w.~:[\]-]+$/.test(authority) ? authority : "localhost"}`;
 }
 
 function metadataUrl(base: string, tunnelId: string): string {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { type ClientKind, connect, type Endpoint, transcript } from "../support/e2e_clients.ts";
+import { Front } from "../support/e2e_front.ts";
 import { EVERYTHING_STEPS } from "../support/e2e_everything_steps.ts";
 import { assertNothingLost, TestRelay } from "../support/e2e_relay.ts";
 import { EVERYTHING_STDIO, startEverything } from "../support/e2e_servers.ts";
@@ -118,6 +119,13 @@ Deno.test("the reference server over stdio, through the tunnel as without it [T-
     });
   }
 
+  await t.step("there is no session to end; DELETE harms nothing [T-12]", async () => {
+    const response = await fetch(relay.mcpUrl, { method: "DELETE", headers: { "mcp-session-id": "any" } });
+    await response.body?.cancel();
+    assert.equal(response.status, 405);
+    await assertParallelCalls("v1", relay.mcpUrl, 1);
+  });
+
   await t.step("500 calls at once of two clients with the same ids all get their own answer", async () => {
     await Promise.all([
       assertParallelCalls("v1", relay.mcpUrl, 250),
@@ -155,3 +163,28 @@ Deno.test("several calls run at once over one stdio child, progress of each goes
   assert.equal((await agent.stopped()).code, 0);
   assertNothingLost(relay.counts);
 });
+
+for (const transport of ["HTTP", "stdio"] as const) {
+  Deno.test(`a server's request over ${transport} is refused where the wire cannot carry it, and the call goes on [P-104]`, async () => {
+    await using server = transport === "HTTP" ? await startEverything() : undefined;
+    await using relay = await TestRelay.start();
+    await using front = new Front({ upstream: relay.url, without: "x-tunnel-relay-features" });
+    await using agent = await AgentProgram.listening({
+      controlPlaneUrl: front.url,
+      args: [
+        server === undefined
+          ? `--mcp.command=${EVERYTHING_STDIO.join(" ")}`
+          : `--mcp.server-url=${server.url}`,
+        "--control-plane.poll-timeout=1s",
+      ],
+    });
+    await relay.polled();
+    await using client = await connect("v1", relay.mcpUrl, { sampling: () => "never asked" });
+    const reply = await client.callTool("trigger-sampling-request", { prompt: "what now?" });
+    assert.equal(reply.isError, true);
+    assert.match(reply.content[0].text, /-32601/);
+    await assertParallelCalls("v1", relay.mcpUrl, 3);
+    assert.equal((await agent.stopped()).code, 0);
+    assertNothingLost(relay.counts);
+  });
+}

@@ -6,6 +6,7 @@ import { tunnelClientEnd } from "../support/e2e_program.ts";
 import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 import { freePort } from "../support/e2e_servers.ts";
 import { Target } from "../support/e2e_target.ts";
+import { eventually } from "../support/e2e_wait.ts";
 
 function runArgs(controlPlaneUrl: string, ...more: string[]): string[] {
   return [
@@ -19,7 +20,7 @@ function runArgs(controlPlaneUrl: string, ...more: string[]): string[] {
 
 const ENV = { CONTROL_PLANE_API_KEY: API_KEY };
 
-Deno.test("a refused key and a control plane that is not there show in readiness, and heal by themselves [P-46]", async () => {
+Deno.test("a refused key and a control plane that is not there show in readiness, and heal without a restart [P-46]", async () => {
   await using target = new Target();
   await using strict = await TestRelay.start({}, "another-key");
   await using open = await TestRelay.start();
@@ -44,10 +45,27 @@ Deno.test("a refused key and a control plane that is not there show in readiness
   // The slow end of the backoff is 10 s; both wait for it at the same time.
   front.upstream = open.url;
   await using late = new Front({ upstream: open.url, port });
-  await Promise.all([refused.untilReadyz(200, /^ready/), alone.untilReadyz(200, /^ready/)]);
-  assert.equal((await call(open.mcpUrl, 1, "ping")).status, 200);
+  await open.polled();
+  await eventually("both poll", () => open.counts.openPolls === 2);
+  for (let id = 0; id < 2; id++) assert.equal((await call(open.mcpUrl, id, "ping")).status, 200);
   assert.ok(late.requests.length > 0);
-  assert.deepEqual((await Promise.all([refused.stopped(), alone.stopped()])).map(({ code }) => code), [0, 0]);
+  const ends = await Promise.all([refused.stopped(), alone.stopped()]);
+  assert.deepEqual(ends.map(({ code }) => code), [0, 0]);
+});
+
+Deno.test("an idle agent is ready again soon after its control plane is back, not after a whole poll wait", async () => {
+  await using target = new Target();
+  await using relay = await TestRelay.start();
+  const port = freePort();
+  await using agent = await AgentProgram.listening({
+    controlPlaneUrl: `http://127.0.0.1:${port}`,
+    args: [`--mcp.server-url=${target.url}`],
+  });
+  await agent.untilReadyz(503, /control plane not reached/);
+  await using _front = new Front({ upstream: relay.url, port });
+  await relay.polled();
+  await agent.untilReadyz(200, /^ready/, 5_000);
+  assert.equal((await agent.stopped()).code, 0);
 });
 
 Deno.test("an agent that cannot reach its control plane stops at once when it is told to", async () => {

@@ -151,6 +151,8 @@ async function haveBadDay(relay: TestRelay, target: Target): Promise<void> {
   assert.equal(arrival?.headers.get("authorization"), `Bearer ${SECRETS.connectorToken}`);
   assert.equal(arrival?.path, `/mcp?key=${SECRETS.urlQuery}`);
   assert.ok(arrival?.text.includes(SECRETS.argument));
+  const heard = found(JSON.stringify(target.arrivals.flatMap(({ headers }) => [...headers])));
+  assert.ok(!heard.includes("apiKey") && !heard.includes("controlPlaneHeader"), `the target heard ${heard}`);
 }
 
 /** What a stdio server can do wrong. */
@@ -185,10 +187,12 @@ async function assertDiscreet(logFileName: "" | "agent.log"): Promise<void> {
   await using target = new Target((arrival) => SCRIPTS[arrival.message.params?.arguments?.kind]?.(arrival));
   await using relay = await TestRelay.start({ responseTimeoutMs: 1_500 }, SECRETS.apiKey);
   let broken = 0;
+  const toldControlPlane = new Set<string>();
   await using front = new Front({
     upstream: relay.url,
     // The control plane has bad moments too, and says too much in them.
     meddle: (request) => {
+      for (const name of found(JSON.stringify([...request.headers]))) toldControlPlane.add(name);
       if (!request.url.endsWith("/response") || broken++ % 4 !== 0) return undefined;
       return new Response(`trace: ${request.headers.get("authorization")}`, { status: 500 });
     },
@@ -208,6 +212,7 @@ async function assertDiscreet(logFileName: "" | "agent.log"): Promise<void> {
   await haveBadDay(relay, target);
   await haveBadChild(`${relay.mcpUrl}/child`);
   assert.ok(broken > 4);
+  assert.deepEqual([...toldControlPlane].sort(), ["apiKey", "controlPlaneHeader"]);
   const shown = await visible(agent);
   const end = await agent.stopped();
   assert.equal(end.code, 0, end.stderr);

@@ -71,6 +71,7 @@ Deno.test("an agent that is killed while it waits takes no call with it", async 
   await using other = await AgentProgram.serving(relay, { args });
   await eventually("two open polls", () => relay.counts.openPolls === 2);
   doomed.program.signal("SIGKILL");
+  await eventually("its poll has ended", () => relay.counts.openPolls === 1);
   await callAll(relay.mcpUrl, () => {});
   assert.equal((await other.stopped()).code, 0);
   assertEachExecutedOnce(target);

@@ -3,6 +3,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from "@mo
 import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { type CreateMessageRequest, CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 /** Which client, and which form of the protocol it speaks. */
@@ -15,6 +16,11 @@ export interface Progress {
   readonly progress: number;
   readonly total?: number | undefined;
   readonly message?: string | undefined;
+}
+
+export interface ConnectOptions {
+  /** What the client's model says when a server asks for it; without it the client has no model. */
+  readonly sampling?: (prompt: string) => string;
 }
 
 export interface CallOptions {
@@ -54,15 +60,24 @@ const IDENTITY = { name: "e2e", version: "1.0.0" };
 const MAX_BUFFER_BYTES = 64 * 1024 * 1024;
 
 /** Connects a client. */
-export async function connect(kind: ClientKind, endpoint: Endpoint): Promise<TestClient> {
-  return kind === "v1" ? await connectV1(endpoint) : await connectV2(kind, endpoint);
+export async function connect(
+  kind: ClientKind,
+  endpoint: Endpoint,
+  options: ConnectOptions = {},
+): Promise<TestClient> {
+  return kind === "v1" ? await connectV1(endpoint, options) : await connectV2(kind, endpoint, options);
 }
 
-async function connectV1(endpoint: Endpoint): Promise<TestClient> {
-  const client = new ClientV1(IDENTITY);
+async function connectV1(endpoint: Endpoint, { sampling }: ConnectOptions): Promise<TestClient> {
+  const client = new ClientV1(IDENTITY, { capabilities: sampling ? { sampling: {} } : {} });
+  if (sampling) {
+    client.setRequestHandler(
+      CreateMessageRequestSchema,
+      ({ params }: CreateMessageRequest) => said(sampling, params.messages[0]),
+    );
+  }
   const http = typeof endpoint === "string" ? new HttpV1(new URL(endpoint)) : undefined;
-  // The package's own types disagree with themselves under exactOptionalPropertyTypes-free strictness.
-  await client.connect((http ?? new StdioV1(stdioOptions(endpoint))) as Parameters<typeof client.connect>[0]);
+  await client.connect(http ?? new StdioV1(stdioOptions(endpoint)));
   return {
     callTool: (name, args = {}, options = {}) =>
       client.callTool({ name, arguments: args }, undefined, requestOptions(options)),
@@ -84,9 +99,17 @@ async function connectV1(endpoint: Endpoint): Promise<TestClient> {
   };
 }
 
-async function connectV2(kind: Exclude<ClientKind, "v1">, endpoint: Endpoint): Promise<TestClient> {
+async function connectV2(
+  kind: Exclude<ClientKind, "v1">,
+  endpoint: Endpoint,
+  { sampling }: ConnectOptions,
+): Promise<TestClient> {
   const mode = kind === "v2-2025" ? "legacy" : kind === "v2-auto" ? "auto" : { pin: "2026-07-28" };
-  const client = new ClientV2(IDENTITY, { versionNegotiation: { mode } });
+  const capabilities = sampling ? { sampling: {} } : {};
+  const client = new ClientV2(IDENTITY, { versionNegotiation: { mode }, capabilities });
+  if (sampling) {
+    client.setRequestHandler("sampling/createMessage", ({ params }) => said(sampling, params.messages[0]));
+  }
   const http = typeof endpoint === "string" ? new HttpV2(new URL(endpoint)) : undefined;
   await client.connect(http ?? new StdioV2({ ...stdioOptions(endpoint), maxBufferSize: MAX_BUFFER_BYTES }));
   return {
@@ -107,6 +130,15 @@ async function connectV2(kind: Exclude<ClientKind, "v1">, endpoint: Endpoint): P
     era: () => client.getProtocolEra(),
     discover: () => client.discover(),
     [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+function said(sampling: (prompt: string) => string, message: unknown) {
+  const { content } = message as { content: { text: string } };
+  return {
+    model: "e2e",
+    role: "assistant" as const,
+    content: { type: "text" as const, text: sampling(content.text) },
   };
 }
 

@@ -18,6 +18,8 @@ export async function postText(url: string, body: string, options: PostOptions =
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json", ...options.headers },
     body,
+    // A status of the target is an answer, whatever it is.
+    redirect: "manual",
     ...(options.signal ? { signal: options.signal } : {}),
   });
   return { status: response.status, headers: response.headers, text: await response.text() };

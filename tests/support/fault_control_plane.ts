@@ -43,7 +43,7 @@ export interface OrderParts {
   readonly kind?: Order["kind"];
   readonly channel?: string;
   readonly method?: string;
-  readonly params?: unknown;
+  readonly params?: Readonly<Record<string, unknown>>;
   readonly timeoutMs?: number;
 }
 
@@ -367,7 +367,9 @@ function makeOrder(serial: number, parts: OrderParts): Order {
     created_at: new Date().toISOString(),
     headers: { "Mcp-Session-Id": [`session-${serial}`], "X-Request-Id": [`connector-${serial}`] },
     response_timeout: timeoutMs === undefined ? undefined : `${timeoutMs}ms`,
-    jsonrpc: isJsonRpc ? { jsonrpc: "2.0", id: rpcId, method, params } : undefined,
+    jsonrpc: isJsonRpc
+      ? { jsonrpc: "2.0", id: rpcId, method, params: { nonce: rpcId, ...params } }
+      : undefined,
   };
   return {
     requestId,

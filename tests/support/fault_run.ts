@@ -8,6 +8,8 @@ export interface FaultRun {
   readonly controlPlane: FaultControlPlane;
   readonly target: FaultTarget;
   readonly agent: AgentProgram;
+  /** Sends the first SIGTERM; the run is stopped at its end where the test has not done so. */
+  stop(): void;
 }
 
 export interface FaultRunOptions {
@@ -49,9 +51,15 @@ export async function faultRun(
     ...(options.env ? { env: options.env } : {}),
   });
   await agent.program.until("the first poll", () => controlPlane.polls > 0);
-  const expected = await test({ controlPlane, target, agent }) ?? {};
-  if (agent.program.running) agent.program.signal("SIGTERM");
-  await checkEnd({ controlPlane, target, agent }, expected);
+  let stopped = false;
+  const stop = () => {
+    if (!stopped) agent.program.signal("SIGTERM");
+    stopped = true;
+  };
+  const run = { controlPlane, target, agent, stop };
+  const expected = await test(run) ?? {};
+  stop();
+  await checkEnd(run, expected);
 }
 
 /** Every command that was delivered was received, ended once, and was executed at most once. */

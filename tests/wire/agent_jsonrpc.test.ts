@@ -226,6 +226,61 @@ Deno.test("command: after a failed notification later ones are left out, and the
   });
 });
 
+const SERVER_REQUEST = '{"jsonrpc":"2.0","id":"srv-1","method":"roots/list", "x":1.0}';
+
+for (
+  const [features, carried] of [["server-requests", true], ["poll-release", false], [
+    undefined,
+    false,
+  ]] as const
+) {
+  Deno.test(`command: a request of the target ${carried ? "travels" : "does not travel"} where the control plane announces ${features} [P-104, A-44]`, async () => {
+    const told: unknown[] = [];
+    const channel = new ScriptedChannel({
+      onCall: async (call) => {
+        call.observer!.sent();
+        told.push(await call.observer!.serverRequest!(SERVER_REQUEST, { status: 200, headers: [] }));
+        call.end(answer(call));
+      },
+    });
+    await withAgent({ channels: [channel], features }, async ({ controlPlane, log }) => {
+      await log.nth("tunnel metadata fetched");
+      controlPlane.deliver(callCommand(1));
+      await controlPlane.responseTo("req-1");
+      assert.deepEqual(told, [carried]);
+      const [event] = controlPlane.posts.filter(({ body }) => body.resp_type === "jsonrpc_notify");
+      assert.equal(event !== undefined, carried);
+      if (event) {
+        assert(event.request.bodyText.includes(`"resp_json":${SERVER_REQUEST},`));
+        assert.equal(event.shardToken, "shard of req-1");
+      }
+    });
+  });
+}
+
+Deno.test("command: a request of the target that cannot be delivered is left to the channel to answer [P-104]", async () => {
+  const told: unknown[] = [];
+  const channel = new ScriptedChannel({
+    onCall: async (call) => {
+      told.push(await call.observer!.serverRequest!(SERVER_REQUEST, { status: 200, headers: [] }));
+      call.end(answer(call));
+    },
+  });
+  await withAgent(
+    { channels: [channel], features: "server-requests" },
+    async ({ controlPlane, log, timeline }) => {
+      await log.nth("tunnel metadata fetched");
+      controlPlane.onPost = ({ body }) => body.resp_type === "jsonrpc_notify" ? { status: 500 } : undefined;
+      controlPlane.deliver(callCommand(1));
+      await controlPlane.responseTo("req-1");
+      controlPlane.deliver(callCommand(2, { shardToken: "no\nheader" }));
+      assert.equal((await timeline.end("req-2")).outcome, "undeliverable");
+      assert.deepEqual(told, [false, false]);
+      assert.equal(log.all("request of the target not delivered").length, 2);
+    },
+  );
+});
+
 Deno.test("command: a preserved error keeps body, status and the content-type rule [P-116, P-117]", async () => {
   const text = '{"jsonrpc":"2.0","id":1,"error":{"code":-32003,"message":"m","data":{"x":1.0},"y":2},"z":3}';
   const channel = channelThat((call) =>

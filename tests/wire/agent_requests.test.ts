@@ -227,6 +227,8 @@ test("a reply body that never ends holds up neither the next command nor the sto
     const { outcomes } = await agent.drain(5_000);
     assert.equal(outcomes.answered, 2);
     assert(performance.now() - startedAt < 2_000);
+    await Promise.all(controlPlane.posts.map(({ request }) => request.hungUp));
+    assert(performance.now() - startedAt < 4_000, "a stop leaves no connection open");
   });
 });
 

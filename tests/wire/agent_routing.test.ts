@@ -28,6 +28,20 @@ Deno.test("routing: a command goes to the channel that it names, in any spelling
   });
 });
 
+Deno.test("routing: a channel that the allowlist leaves out is neither started nor routed to [P-83, CH-9]", async () => {
+  const channels = ["main", "files"].map((name) => new ScriptedChannel({ name, onCall: answering }));
+  const discover = () => assert.fail("main is not listed");
+  const options = { channels, controlPlane: { pollChannels: ["files"] }, deps: { discover } };
+  await withAgent(options, async ({ agent, controlPlane }) => {
+    controlPlane.deliver(callCommand(1), callCommand(2, { channel: "files" }), oauthDiscoveryCommand());
+    assert.equal((await controlPlane.responseTo("req-1")).body.resp_code, 400);
+    assert.equal((await controlPlane.responseTo("req-2")).body.resp_code, 200);
+    assert.equal((await controlPlane.responseTo("req-oauth")).body.resp_code, 400);
+    assert.deepEqual(channels.map((channel) => channel.started), [false, true]);
+    assert.deepEqual(agent.channels, [channels[1]]);
+  });
+});
+
 /** P-85 … P-87: a command for a channel that does not exist, and what is posted for it. */
 const UNSUPPORTED: [situation: string, command: string, requestId: string, type: string, posted: string][] = [
   [
@@ -198,7 +212,7 @@ Deno.test("session: a deadline ends the DELETE itself, and nothing is posted [P-
   await withAgent(
     { channels: [new ScriptedChannel({ onTerminate })] },
     async ({ controlPlane, timeline }) => {
-      controlPlane.deliver(sessionTerminationCommand({ responseTimeout: "40ms" }));
+      controlPlane.deliver(sessionTerminationCommand({ responseTimeout: "300ms" }));
       assert.equal((await timeline.end("req-session")).outcome, "expired");
       assert.equal(aborted?.aborted, true);
       assert.equal(controlPlane.posts.length, 0);

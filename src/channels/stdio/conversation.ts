@@ -13,14 +13,13 @@ import type { Clock } from "./clock.ts";
 import type { Frame } from "./frame_reader.ts";
 import { stdioFailure } from "./result.ts";
 import { NOT_WRITTEN, RunningCall } from "./running_call.ts";
+import { ServerRequests } from "./server_requests.ts";
 import { incomingText, outgoingText, restore, resultOf, wireIdText } from "./translation.ts";
-import { applyEdits, asId, type Edit, findPath, memberAt, SUBSCRIPTION_ID } from "./wire_text.ts";
+import { applyEdits, asId, type Edit, memberAt, SUBSCRIPTION_ID } from "./wire_text.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
 /** Notifications that may be on their way to their callers while the child is read on. */
 const MAX_UNDELIVERED = 64;
-/** Own answers to the child's requests that may wait for its stdin; a child that only asks and never reads gets no more. */
-const MAX_PENDING_REPLIES = 64;
 /**
  * How long a call that its caller has cancelled still waits for an answer. Servers rightly give none, and without this
  * limit the call would keep its slot until its deadline.
@@ -44,7 +43,7 @@ export interface ConversationEvents {
 
 /**
  * What is said between the callers and one child: gives calls their ids, hands answers and notifications to whom they
- * belong, and answers the child's own requests (P-104). It ends with the child.
+ * belong, and sees to the child's own requests (P-104). It ends with the child.
  */
 export class Conversation {
   readonly #writes: WriteQueue;
@@ -52,10 +51,10 @@ export class Conversation {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #table: CallTable;
+  readonly #serverRequests: ServerRequests;
   /** Notifications to the child that have not been written; each value ends the wait. */
   readonly #notifying = new Set<(outcome: typeof NOT_WRITTEN) => void>();
   #undelivered = 0;
-  #pendingReplies = 0;
   #dropped = 0;
   #over = false;
 
@@ -65,6 +64,7 @@ export class Conversation {
     this.#log = log;
     this.#clock = clock;
     this.#table = new CallTable(concurrency);
+    this.#serverRequests = new ServerRequests(writes, log);
   }
 
   /**
@@ -91,7 +91,7 @@ export class Conversation {
   }
 
   /**
-   * Hands over one notification; it may pass between any two messages.
+   * Hands over one notification, or a connector's answer to a request of the child; it may pass between any two messages.
    * @returns NOT_WRITTEN when the child ended before any of it had left
    * @throws the signal's `reason` when it was aborted
    */
@@ -101,6 +101,11 @@ export class Conversation {
   ): Promise<NotifyResult | typeof NOT_WRITTEN> {
     signal.throwIfAborted();
     if (this.#over) return NOT_WRITTEN;
+    const { method, id } = notification.message;
+    if (method === undefined && !this.#serverRequests.takeAnswer(asId(id))) {
+      this.#drop("answer to nothing that this child has asked");
+      return ACCEPTED;
+    }
     if (notification.method === "notifications/cancelled") {
       return await this.#notifyCancelled(notification, signal);
     }
@@ -127,8 +132,9 @@ export class Conversation {
     const { id, method, jsonrpc } = frame.value;
     if (typeof method === "string" && method !== "" && jsonrpc === "2.0") {
       if (id === undefined || id === null) return this.#onNotification(frame, method);
-      this.#onServerRequest(frame, method);
-    } else if (id === undefined || id === null) this.#onNamelessResponse(frame);
+      return this.#onServerRequest(frame, method);
+    }
+    if (id === undefined || id === null) this.#onNamelessResponse(frame);
     else this.#onResponse(frame, asId(id));
     return undefined;
   };
@@ -195,7 +201,19 @@ export class Conversation {
       return undefined;
     }
     running.sent();
-    const delivery = running.notify(incomingText(frame, edits));
+    return this.#pace(running, running.notify(incomingText(frame, edits)));
+  }
+
+  #onServerRequest(frame: Frame, method: string): Promise<void> | undefined {
+    const running = this.#table.only();
+    const owner = running?.write?.state === "queued" ? undefined : running;
+    owner?.sent();
+    const delivery = this.#serverRequests.receive(frame, method, owner);
+    return owner === undefined || delivery === undefined ? undefined : this.#pace(owner, delivery);
+  }
+
+  /** @returns what the reader has to wait for: in serial mode each delivery (P-99), else only when too many are under way */
+  #pace(running: RunningCall, delivery: Promise<void>): Promise<void> | undefined {
     this.#undelivered++;
     delivery.then(() => this.#undelivered--);
     const mayReadOn = this.#table.concurrent && this.#undelivered < MAX_UNDELIVERED;
@@ -223,25 +241,6 @@ export class Conversation {
     return this.#table.only();
   }
 
-  /** Requests of the child have no way to a connector; they are answered here and the call goes on (P-104). */
-  #onServerRequest(frame: Frame, method: string): void {
-    if (this.#pendingReplies >= MAX_PENDING_REPLIES) {
-      this.#drop("server request: too many answers wait for the child to read");
-      return;
-    }
-    const span = findPath(frame.text, ["id"]);
-    if (span === undefined) return;
-    const id = frame.text.slice(span.start, span.end);
-    const outcome = method === "ping"
-      ? `"result":{}`
-      : `"error":{"code":-32601,"message":"Method not found: the tunnel carries no requests from server to client"}`;
-    this.#pendingReplies++;
-    this.#writes.push(`{"jsonrpc":"2.0","id":${id},${outcome}}`, () => this.#pendingReplies--);
-    if (this.#log.enabled("debug")) {
-      this.#log.debug("mcp server request answered locally", { method: method.slice(0, 100) });
-    }
-  }
-
   readonly #onAbort = (running: RunningCall): void => {
     // A call that has its answer, and only waits for its notifications to be delivered, owes nothing.
     if (this.#table.has(running)) {
@@ -254,6 +253,7 @@ export class Conversation {
   /** The caller has gone after the write: the answer will be swallowed, and the child is told (P-74, A-196). */
   #abandon(running: RunningCall): void {
     this.#table.owe(running);
+    this.#serverRequests.abandon(running);
     // MCP forbids to cancel `initialize`.
     if (running.call.method === "initialize") return;
     const requestId = wireIdText(running);

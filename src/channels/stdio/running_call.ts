@@ -18,7 +18,7 @@ export class RunningCall {
   readonly call: ChannelCall;
   readonly names: WireNames;
   write: QueuedWrite | undefined;
-  /** Last notification that is being delivered, in order behind the ones before it. */
+  /** Last notification or request that is being delivered, in order behind the ones before it. */
   delivering: Promise<void> | undefined;
 
   readonly #observer: CallObserver;
@@ -75,6 +75,19 @@ export class RunningCall {
   notify(text: JsonText): Promise<void> {
     const deliver = () => this.#ended ? Promise.resolve() : this.#observer.notification(text, STDIO_HEAD);
     return this.delivering = this.delivering === undefined ? deliver() : this.delivering.then(deliver);
+  }
+
+  /**
+   * Delivers a request of the child behind the notifications before it.
+   * @returns a promise of whether somebody will answer it; undefined when there is nobody to ask
+   */
+  serverRequest(text: JsonText): Promise<boolean> | undefined {
+    if (this.#observer.serverRequest === undefined) return undefined;
+    const deliver = async () =>
+      !this.#ended && await this.#observer.serverRequest?.(text, STDIO_HEAD) === true;
+    const taken = this.delivering === undefined ? deliver() : this.delivering.then(deliver);
+    this.delivering = taken.then(() => undefined);
+    return taken;
   }
 
   /** Settles with a delivery, or when the call ends before it: a caller that has gone holds up nobody. */

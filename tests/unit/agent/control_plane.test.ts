@@ -55,14 +55,28 @@ Deno.test("tunnelUrl() refuses a base without HTTP scheme or host, and does not 
   }
 });
 
-function build(changes: Parameters<typeof agentConfig>[1], log = new RecordedLog()): ControlPlane {
+Deno.test("ControlPlane sends nothing when the server-info value cannot be built [P-14]", async () => {
+  const controlPlane = build({}, new RecordedLog(), () => {
+    throw new Error("no channels");
+  });
+  const { signal } = new AbortController();
+  await assert.rejects(controlPlane.poll(1, 10, signal), /no channels/);
+  await assert.rejects(controlPlane.metadata(signal), /no channels/);
+  await assert.rejects(controlPlane.respond("{}", [], signal), /no channels/);
+});
+
+function build(
+  changes: Parameters<typeof agentConfig>[1],
+  log = new RecordedLog(),
+  serverInfo = () => "{}",
+): ControlPlane {
   return new ControlPlane(agentConfig("http://127.0.0.1:1", changes).controlPlane, {
     client: { request: () => assert.fail("nothing is sent"), close: () => {} },
     deadlines: new Deadlines(),
     log: log.log,
     metrics: new RecordedMetrics(),
     instanceId: INSTANCE_ID,
-    serverInfo: () => "{}",
+    serverInfo,
   });
 }
 

@@ -317,6 +317,14 @@ Deno.test("decodePoll() counts the deadline from the receipt, never from created
   }
 });
 
+Deno.test("decodePoll() gives all commands of one poll the same receipt [P-70]", () => {
+  const text = element({ response_timeout: '"1s"' });
+  const { commands } = decodePoll(`{"commands":[${text},${text},${text}]}`, RECEIVED_AT);
+  for (const command of commands) {
+    assert.deepEqual([command.receivedAt, command.deadlineAt], [RECEIVED_AT, RECEIVED_AT + 1_000]);
+  }
+});
+
 Deno.test("decodePoll() detects no duplicates: the same request twice is two commands [P-66]", () => {
   const { commands } = decodePoll(`{"commands":[${element()},${element()}]}`, 0);
   assert.deepEqual(commands.map((command) => command.requestId), ["req-1", "req-1"]);

@@ -148,7 +148,9 @@ Deno.test("fetch client closes the connection of a body that is cancelled before
 
 Deno.test("fetch client keeps the connection of a small body that is cancelled unread [P-192, P-135]", () =>
   withClient(async (client) => {
-    await using server = startAnswering((peer) => peer.ok('{"status":"ok"}'));
+    await using server = startAnswering((peer) =>
+      peer.send('HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}')
+    );
     for (let count = 0; count < 50; count++) (await get(client, server.origin)).body.cancel();
     assert.ok(server.accepted < 25, `${server.accepted} connections for 50 requests`);
     assert.equal(await (await get(client, server.origin)).body.text(), '{"status":"ok"}');

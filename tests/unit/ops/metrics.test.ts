@@ -86,7 +86,7 @@ Deno.test("METRIC_TABLE names are unique and valid, counters end in _total, and 
 
 Deno.test("every metric name that the source uses is in METRIC_TABLE, with the right type", async () => {
   const types = new Map(METRIC_TABLE.map(({ name, type }) => [name, type]));
-  const calls = /\.(count|observe|gauge)\(\s*"([^"]+)"/g;
+  const calls = /[mM]etrics\.(count|observe|gauge)\(\s*"([^"]+)"/g;
   const wanted = { count: "counter", observe: "histogram", gauge: "gauge" } as const;
   let seen = 0;
   for (const path of await sourceFiles(new URL("../../../src/", import.meta.url))) {

@@ -77,3 +77,16 @@ Deno.test("the child gets exactly the given environment, and nothing of the dyna
     Deno.env.delete("STDIO_TEST_SECRET");
   }
 });
+
+Deno.test("processes that have left the group and hold the pipes hold up neither restart nor stop", async () => {
+  const script = 'setsid sh -c "sleep 2; echo late" & exec "$@"';
+  await using opened = await open({ argv: [SH, "-c", script, "sh", ...childArgv()] });
+  assert.equal(await opened.ask("echo", 1), 1);
+  const startedMs = performance.now();
+  const result = await opened.call("exit", { code: 4 });
+  assert.ok(result.type === "failure" && result.detail === "the MCP command exited with code 4");
+  assert.ok(performance.now() - startedMs < 1000, "the failure is not held up");
+  assert.equal(await opened.ask("echo", 2), 2);
+  await opened.channel.stop(1000);
+  assert.ok(performance.now() - startedMs < 4000);
+});

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { Conversation } from "../../../../src/channels/stdio/conversation.ts";
 import { CrashRecord } from "../../../../src/channels/stdio/crash_record.ts";
 import { LineLog } from "../../../../src/channels/stdio/line_log.ts";
+import { stdioFailure } from "../../../../src/channels/stdio/result.ts";
 import { Slots } from "../../../../src/channels/stdio/slots.ts";
+import { WriteQueue } from "../../../../src/channels/stdio/write_queue.ts";
 import { HandClock } from "../../../support/stdio_clock.ts";
-import { KeptLog, NEVER } from "../../../support/stdio_harness.ts";
+import { callOf, KeptLog, NEVER, QUIET } from "../../../support/stdio_harness.ts";
 
 Deno.test("CrashRecord doubles the delay up to its limit and sets it back after a child that lived and answered", () => {
   const clock = new HandClock();
@@ -67,4 +70,29 @@ Deno.test("Slots are given in the order of arrival, and waiting can be given up 
   slots.release();
   assert.equal(slots.take(NEVER), undefined);
   assert.throws(() => slots.take(gone.signal), /gone/);
+});
+
+Deno.test("an answer too large to keep ends the only call, and nothing when it could be another's", async () => {
+  for (const count of [1, 2]) {
+    const sent = Promise.withResolvers<void>();
+    const writes = new WriteQueue(new WritableStream(), () => assert.fail("broken"));
+    const events = {
+      answered: () => undefined,
+      initializeAccepted: () => undefined,
+      initializedWritten: () => undefined,
+    };
+    const conversation = new Conversation(writes, 2, events, QUIET, new HandClock());
+    const observer = { sent: () => sent.resolve(), notification: () => Promise.resolve() };
+    const calls = Array.from(
+      { length: count },
+      (_, id) => conversation.call(callOf("x", {}, id), observer, NEVER),
+    );
+    await sent.promise;
+    conversation.onTooLarge();
+    conversation.end(stdioFailure("eof", "ended"));
+    const kinds = (await Promise.all(calls)).map((result) =>
+      typeof result === "symbol" ? "" : Object(result).kind
+    );
+    assert.equal(kinds[0], count === 1 ? "invalid_protocol_response" : "eof");
+  }
 });
