@@ -220,7 +220,7 @@ export class ControlPlane {
     body: string | Uint8Array,
     headers: HeaderPairs,
     signal: AbortSignal,
-    limitMs: number,
+    limitMs = Infinity,
   ): Promise<ResponseReply> {
     return await this.#limited("response", signal, async (limited) => {
       const response = await this.#send("POST", "/response", [JSON_BODY, ...headers], body, limited);

@@ -79,21 +79,27 @@ Deno.test("dev proxy says in readiness that it is ready, soon after it has said 
   assert.equal(await folder.exists("health.url"), false);
 });
 
-Deno.test("dev proxy without --print-json names the URL, serves a command on a second channel, and ends after --duration [V-9]", async () => {
+Deno.test("dev proxy without --print-json names the URL, and serves a command on a second channel [V-9]", async () => {
   const mark = `e2e-${crypto.randomUUID()}`;
   await using target = new Target();
   await using program = devProxy([
     `--mcp-server-url=${target.url}`,
     `--mcp-command=channel=extra,command=${EVERYTHING_STDIO.join(" ")}`,
-    "--duration=2s",
   ], { E2E_MARK: mark });
   const [, url = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
   await using client = await connect("v1", `${url}/extra`);
   assert.equal((await client.callTool("echo", { message: "hi" })).content[0].text, "Echo: hi");
-  const end = await program.ended();
+  const end = await program.stopped();
   assert.equal(end.code, 0, end.stderr);
   assert.equal(end.stdout, `MCP URL: ${url}\n`);
   assert.deepEqual(processesWith(mark), []);
+});
+
+Deno.test("dev proxy ends by itself after --duration, which begins when it is ready [V-14]", async () => {
+  await using target = new Target();
+  const end = await tunnelClientEnd(["dev", "proxy", `--mcp-server-url=${target.url}`, "--duration=100ms"]);
+  assert.equal(end.code, 0, end.stderr);
+  assert.match(end.stdout, /^MCP URL: \S+\n$/);
 });
 
 /** One POST over a Unix socket. */

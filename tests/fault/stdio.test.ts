@@ -9,7 +9,6 @@ const FAULTS: Readonly<Record<string, "result" | "error">> = {
   "killed behind half an answer": "error",
   "killed behind the answer": "result",
   "ends with code 0": "error",
-  "closes its output": "error",
   "talks on standard output": "result",
   "floods standard error": "result",
   "floods standard error without a line end": "result",
@@ -25,7 +24,7 @@ const FAULTS: Readonly<Record<string, "result" | "error">> = {
   "answers with two megabytes": "result",
 };
 
-const DEADLY = new Set(Object.keys(FAULTS).slice(0, 5));
+const DEADLY = new Set(Object.keys(FAULTS).slice(0, 4));
 
 for (const concurrency of [1, 4]) {
   Deno.test(`whatever a stdio server does, a call gets one answer and the next call works, with ${concurrency} at once`, async () => {
@@ -111,5 +110,18 @@ Deno.test("a stdio server that is killed from outside again and again loses at m
       for (const order of orders) await controlPlane.answerTo(order, 30_000);
     }
     assert.deepEqual(await stdio.executedTwice(), []);
+  });
+});
+
+Deno.test("a stdio server that closes its output and lives on is ended, and its call is answered with an error", async () => {
+  const server = "sh -c 'read line; exec >&-; sleep 1000'";
+  const args = [`--mcp.command=${server}`, "--mcp.connection-max-ttl=20s"];
+  await faultRun({ http: false, args }, async ({ controlPlane, agent, stop }) => {
+    const answer = await controlPlane.answerTo(controlPlane.add());
+    assert.equal(answer.respCode, 502);
+    assert.equal(answer.json.error.data.tunnel_failure.source, "transport_closed");
+    stop();
+    await agent.program.ended();
+    assert.deepEqual(processesWith(agent.mark), []);
   });
 });

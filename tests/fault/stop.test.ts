@@ -42,7 +42,7 @@ Deno.test("SIGTERM with calls running, queued and still on their way in the open
 });
 
 Deno.test("SIGTERM while the open poll's reply is arriving in pieces loses nothing of it", async () => {
-  await faultRun({}, async ({ controlPlane, agent, stop }) => {
+  await faultRun({}, async ({ controlPlane, stop }) => {
     controlPlane.onPoll = () => POLL_FAULTS["commands piece by piece"];
     const orders = Array.from({ length: 20 }, () => controlPlane.add());
     await controlPlane.changes.until("a reply on its way", () => controlPlane.queued === 0);
@@ -77,7 +77,7 @@ Deno.test("SIGTERM while the control plane fails: answers are offered until it t
 Deno.test("SIGTERM while a stdio server works: running and waiting calls are answered, and it is ended behind them", async () => {
   await using stdio = new FaultStdio();
   const args = [stdio.flag(), "--mcp.connection-max-ttl=20s"];
-  await faultRun({ http: false, args }, async ({ controlPlane, agent, stop }) => {
+  await faultRun({ http: false, args }, async ({ controlPlane, stop }) => {
     const orders = [1, 2, 3].map(() => controlPlane.add({ params: { fault: "floods standard error" } }));
     orders.push(controlPlane.add({ params: { fault: "killed in the middle" } }), controlPlane.add());
     await controlPlane.changes.until(
@@ -104,14 +104,15 @@ Deno.test("what cannot be answered until the drain limit is counted, logged, and
   });
 });
 
-Deno.test("an answer whose POST hangs when the drain limit is reached is offered once more on another connection", async () => {
-  const args = ["--shutdown.drain-timeout=1s", "--control-plane.poll-deadline-guardrail=50s"];
-  await faultRun({ args }, async ({ controlPlane, agent, stop }) => {
+Deno.test("an answer whose first POST hangs during the stop is offered again on another connection", async () => {
+  const args = ["--control-plane.poll-deadline-guardrail=50s", "--mcp.connection-max-ttl=1m"];
+  await faultRun({ args }, async ({ controlPlane, target, stop }) => {
     controlPlane.onPost = ({ attempt }) => attempt === 0 ? POST_FAULTS["never answered"] : undefined;
-    const order = controlPlane.add();
-    await controlPlane.changes.until("a hanging answer", () => controlPlane.posts === 1);
+    const dated = controlPlane.add({ timeoutMs: 4_000, params: { hold: true } });
+    await controlPlane.changes.until("delivery", () => dated.state === "delivered");
     stop();
-    assert.equal((await controlPlane.answerTo(order)).respCode, 200);
+    target.release();
+    assert.equal((await controlPlane.answerTo(dated)).respCode, 200);
   });
 });
 

@@ -26,7 +26,7 @@ function answer({ id, params }: Message): string {
 const progress =
   '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}';
 
-/** What is said for a call, by the name of its fault; the rest of the process's life is in `die` and `leave`. */
+/** What is said for a call, by the name of its fault. */
 const faults: Readonly<Record<string, (message: Message) => void>> = {
   "killed in the middle": () => die(),
   "killed behind half an answer": (message) => {
@@ -38,10 +38,6 @@ const faults: Readonly<Record<string, (message: Message) => void>> = {
     die();
   },
   "ends with code 0": () => Deno.exit(0),
-  "closes its output": () => {
-    Deno.stdout.close();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100_000);
-  },
   "says nothing": () => {},
   "talks on standard output": (message) => {
     write(`Listening on stdio\n{ not json\n[1, 2\n\n${"noise ".repeat(20)}\n${answer(message)}\n`);
