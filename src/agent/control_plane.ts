@@ -333,10 +333,15 @@ export class ControlPlane {
     return new ControlPlaneStatusError(
       call,
       response.status,
-      parseServiceError(await errorText(response)),
+      parseServiceError(this.#withoutKey(await errorText(response))),
       parseRetryAfter(headerOf(response, "Retry-After"), Date.now()),
       headerOf(response, HEADER.requestId),
     );
+  }
+
+  /** A gateway that shows what it received must not make the key part of a log. */
+  #withoutKey(text: string): string {
+    return text.replaceAll(this.#config.apiKey, "[redacted]");
   }
 
   /** Operator headers first, then everything that must not be replaced (P-10, section 2). */

@@ -56,9 +56,8 @@ export class ConnectorReply implements CallReply {
     }
     const status = connectorStatus(response.code);
     const body = json === undefined || forbidsBody(status) ? null : json;
-    if (body !== null && contentTypeOf(headers) === "") headers.push(["content-type", "application/json"]);
-    headers.push(["x-request-id", this.#parts.requestId]);
-    this.#settle({ status, headers, body });
+    const kept = body === null ? headers : withJsonType(headers);
+    this.#settle({ status, headers: [...kept, ["x-request-id", this.#parts.requestId]], body });
   }
 
   fail(failure: CallFailure, delivered: boolean): void {
@@ -97,6 +96,14 @@ export class ConnectorReply implements CallReply {
     );
     return kept;
   }
+}
+
+/** A payload that is not framed as events must not call itself a stream; one without type gets its own (P-175). */
+function withJsonType(headers: readonly [string, string][]): readonly [string, string][] {
+  const type = contentTypeOf(headers);
+  if (type !== "" && !type.startsWith(EVENT_STREAM)) return headers;
+  const others = headers.filter(([name]) => name.toLowerCase() !== "content-type");
+  return [...others, ["content-type", "application/json"]];
 }
 
 function countEvent(counters: Counters, fate: EventFate): void {

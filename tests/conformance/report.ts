@@ -1,6 +1,7 @@
 /** The comparison as text for people and as JSON for machines. */
 import { type Binding, BINDINGS, type Judgement } from "./compare.ts";
 import type { KnownLosses } from "./known_losses.ts";
+import { OUT_OF_SCOPE } from "./stdio_scope.ts";
 import { type Check, type Revision, SUITE } from "./suite.ts";
 
 /** One scenario, directly and through every tunnel. */
@@ -30,7 +31,15 @@ export function jsonReport(rows: readonly ScenarioRow[], { causes }: KnownLosses
     revision,
     ...total(rows.filter((row) => row.revision === revision)),
   }));
-  const report = { suite: SUITE, good: isGood(rows), total: total(rows), totals, causes, scenarios: rows };
+  const report = {
+    suite: SUITE,
+    good: isGood(rows),
+    total: total(rows),
+    totals,
+    causes,
+    notAsked: OUT_OF_SCOPE,
+    scenarios: rows,
+  };
   return JSON.stringify(report, undefined, 2);
 }
 
@@ -46,7 +55,7 @@ export function textReport(rows: readonly ScenarioRow[], { causes }: KnownLosses
     ]));
   }
   parts.push(table([totalLine("both revisions", rows)]));
-  parts.push(...causeParts(rows, causes));
+  parts.push(...scopeParts(rows), ...causeParts(rows, causes));
   const wrong = rows.flatMap(wrongLines);
   parts.push(
     wrong.length === 0
@@ -82,13 +91,26 @@ function total(rows: readonly ScenarioRow[]) {
 function causeParts(rows: readonly ScenarioRow[], causes: KnownLosses["causes"]): string[] {
   return Object.entries(causes).flatMap(([cause, explanation]) => {
     const lost = rows.flatMap((row) =>
-      BINDINGS.flatMap((binding) =>
-        row.through[binding].known.filter((loss) => loss.cause === cause)
-          .map((loss) => `  ${where(row, binding)} · ${times(loss)} · ${loss.instead}`)
-      )
+      BINDINGS.flatMap((binding) => {
+        const losses = row.through[binding].known.filter((loss) => loss.cause === cause);
+        return losses.length === 0 ? [] : [`  ${where(row, binding)} · ${losses.map(times).join(", ")}`];
+      })
     );
     return lost.length === 0 ? [] : [`Known loss "${cause}": ${explanation}\n${lost.join("\n")}`];
   });
+}
+
+/** Why a tunnel is not asked for some of the checks. */
+function scopeParts(rows: readonly ScenarioRow[]): string[] {
+  const entries = OUT_OF_SCOPE.filter(({ revision, scenario }) =>
+    rows.some((row) => row.revision === revision && row.scenario === scenario)
+  );
+  if (entries.length === 0) return [];
+  const lines = entries.map(({ revision, bindings, scenario, checks, reason }) => {
+    const names = Object.entries(checks).map(([check, count]) => times({ check, times: count }));
+    return `  ${revision} ${bindings.join(", ")} · ${scenario} · ${names.join(", ")}: ${reason}`;
+  });
+  return [`Not asked:\n${lines.join("\n")}`];
 }
 
 function wrongLines(row: ScenarioRow): string[] {

@@ -242,7 +242,8 @@ export class FaultControlPlane implements AsyncDisposable {
         expired++;
       }
       const steps = order.events.map((text) => JSON.parse(text).params.progress);
-      assert(steps.every((step, index) => index === 0 || step > steps[index - 1]), `events ${steps}`);
+      const wrong = steps.findIndex((step, index) => index > 0 && step <= steps[index - 1]);
+      assert.equal(wrong, -1, `event ${steps[wrong]} of ${order.requestId} came behind ${steps[wrong - 1]}`);
     }
     return expired;
   }

@@ -23,8 +23,9 @@ function answer({ id, params }: Message): string {
   return JSON.stringify({ jsonrpc: "2.0", id, result: { worked: params?.nonce } });
 }
 
-const progress =
-  '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}';
+function progress(step: number): string {
+  return `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":${step}}}`;
+}
 
 /** What is said for a call, by the name of its fault. */
 const faults: Readonly<Record<string, (message: Message) => void>> = {
@@ -58,7 +59,7 @@ const faults: Readonly<Record<string, (message: Message) => void>> = {
     write(`${answer(message)}\n`);
   },
   "floods with notifications": (message) => {
-    for (let times = 0; times < 200; times++) write(`${progress}\n`.repeat(50));
+    write(Array.from({ length: 3_000 }, (_, step) => `${progress(step)}\n`).join(""));
     write(`${answer(message)}\n`);
   },
   "answers twice": (message) => write(`${answer(message)}\n${answer(message)}\n`),
@@ -68,7 +69,7 @@ const faults: Readonly<Record<string, (message: Message) => void>> = {
   "answers over many lines": (message) => {
     write(`${JSON.stringify(JSON.parse(answer(message)), undefined, 2)}\r\n`);
   },
-  "answers in a batch": (message) => write(`[${progress},${answer(message)}]\n`),
+  "answers in a batch": (message) => write(`[${progress(1)},${answer(message)}]\n`),
   "answers another call": (message) =>
     write(`{"jsonrpc":"2.0","id":"nobody's","result":{}}\n${answer(message)}\n`),
   "answers with something else": ({ id }) =>

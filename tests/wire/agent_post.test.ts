@@ -4,6 +4,7 @@ import type { DiscoveryResult } from "../../src/agent/mod.ts";
 import { createFetchClient, type HttpClient, NetError } from "../../src/net/mod.ts";
 import { gate } from "../support/agent_changes.ts";
 import {
+  API_KEY,
   callCommand,
   notificationCommand,
   oauthDiscoveryCommand,
@@ -395,6 +396,21 @@ Deno.test("refusal: a body without a known shape is quoted from its beginning on
     await timeline.end("req-1");
     const error = String(log.one("response could not be delivered").fields.error);
     assert.equal(error, `control plane answered response with status 400: <html>${"x".repeat(1_018)}...`);
+  });
+});
+
+Deno.test("refusal: a gateway that echoes the key does not bring it into log, timeline or poll state [P-6]", async () => {
+  await withAgent({ start: false }, async ({ agent, controlPlane, timeline, log }) => {
+    const echo = { status: 403, body: `{"error":{"code":"c","message":"got Bearer ${API_KEY}"}}` };
+    controlPlane.metadataReply = echo;
+    controlPlane.replyToPolls(echo);
+    controlPlane.onPost = replies(echo);
+    await agent.start();
+    await log.nth("tunnel metadata fetch failed");
+    await log.nth("poll failed; backing off");
+    assert.match(agent.pollState.lastError, /got Bearer \[redacted\]/);
+    controlPlane.deliver(callCommand(1));
+    assert.match((await timeline.end("req-1")).reason, /got Bearer \[redacted\]/);
   });
 });
 

@@ -244,6 +244,11 @@ Deno.test("a connector that takes no stream gets the terminal answer only [P-173
       await harness.respond(command, { resp_type: "jsonrpc_notify", resp_json: NOTE });
       await harness.respond(command, { resp_headers: { "Content-Type": ["text/event-stream"] } });
       const response = await answer;
+      assert.equal(
+        response.headers.get("content-type"),
+        "application/json",
+        "what is no stream is not called one",
+      );
       assert.deepEqual(await response.json(), { jsonrpc: "2.0", id: 1, result: {} });
     });
   }
