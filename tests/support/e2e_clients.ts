@@ -1,10 +1,9 @@
 /** The official MCP clients behind one face, and what one session with them brings. */
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from "@modelcontextprotocol/client";
-import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type CreateMessageRequest, CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { LineTransport } from "./e2e_line_transport.ts";
 
 /** Which client, and which form of the protocol it speaks. */
 export type ClientKind = "v1" | "v2-2025" | "v2-auto" | "v2-2026";
@@ -57,7 +56,6 @@ export interface TestClient extends AsyncDisposable {
 }
 
 const IDENTITY = { name: "e2e", version: "1.0.0" };
-const MAX_BUFFER_BYTES = 64 * 1024 * 1024;
 
 /** Connects a client. */
 export async function connect(
@@ -77,7 +75,7 @@ async function connectV1(endpoint: Endpoint, { sampling }: ConnectOptions): Prom
     );
   }
   const http = typeof endpoint === "string" ? new HttpV1(new URL(endpoint)) : undefined;
-  await client.connect(http ?? new StdioV1(stdioOptions(endpoint)));
+  await client.connect(http ?? lines(endpoint));
   return {
     callTool: (name, args = {}, options = {}) =>
       client.callTool({ name, arguments: args }, undefined, requestOptions(options)),
@@ -111,7 +109,7 @@ async function connectV2(
     client.setRequestHandler("sampling/createMessage", ({ params }) => said(sampling, params.messages[0]));
   }
   const http = typeof endpoint === "string" ? new HttpV2(new URL(endpoint)) : undefined;
-  await client.connect(http ?? new StdioV2({ ...stdioOptions(endpoint), maxBufferSize: MAX_BUFFER_BYTES }));
+  await client.connect(http ?? lines(endpoint));
   return {
     callTool: (name, args = {}, options = {}) =>
       client.callTool({ name, arguments: args }, requestOptions(options)),
@@ -142,9 +140,8 @@ function said(sampling: (prompt: string) => string, message: unknown) {
   };
 }
 
-function stdioOptions(endpoint: Endpoint) {
-  const [command = "", ...args] = endpoint;
-  return { command, args, env: Deno.env.toObject(), stderr: "ignore" as const };
+function lines(endpoint: Endpoint): LineTransport {
+  return new LineTransport(typeof endpoint === "string" ? [] : endpoint);
 }
 
 function requestOptions({ onProgress, timeoutMs = 60_000 }: CallOptions) {
