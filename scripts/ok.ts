@@ -8,12 +8,12 @@ interface Step {
 const TESTS = "tests";
 const STEPS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check", "--quiet"] },
-  { name: "lint", args: ["lint", "--quiet", "main.ts", "src", "scripts"] },
+  { name: "lint", args: ["lint", "--quiet", "main.ts", "src", "scripts", "samples"] },
   {
     name: "lint tests",
     args: ["lint", "--quiet", "--rules-exclude=no-non-null-assertion,no-sync-fn-in-async-fn", TESTS],
   },
-  { name: "types", args: ["check", "--frozen", "--quiet", "main.ts", "src", "scripts", TESTS] },
+  { name: "types", args: ["check", "--frozen", "--quiet", "main.ts", "src", "scripts", "samples", TESTS] },
   { name: "imports", args: ["run", "--frozen", "--quiet", "--allow-read", "scripts/imports.ts"] },
   { name: "docs", args: ["run", "--frozen", "--quiet", "--allow-all", "scripts/docs.ts", "--check"] },
   { name: "tests", args: ["run", "--frozen", "--quiet", "--allow-all", "scripts/test.ts"] },

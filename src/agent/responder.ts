@@ -79,10 +79,15 @@ export class Responder {
     const overAt = command.deadlineAt === Infinity ? performance.now() + undatedLimitMs : command.deadlineAt;
     if (overAt <= performance.now()) return { type: "given_up", reason: "response deadline passed" };
     const limit = deadlines.set(overAt, () => over.abort(new CommandAborted("deadline")));
+    // Not `AbortSignal.any`: in Deno 2.7 a signal that lives long keeps something of every signal made from it.
+    const forward = () => over.abort(stop.reason);
+    if (stop.aborted) forward();
+    stop.addEventListener("abort", forward);
     try {
-      return await this.#offer(command, payload, overAt, AbortSignal.any([over.signal, stop]));
+      return await this.#offer(command, payload, overAt, over.signal);
     } finally {
       deadlines.lift(limit);
+      stop.removeEventListener("abort", forward);
     }
   }
 

@@ -2,13 +2,12 @@
  * Speaks MCP over the stdin and stdout of a child process, as the official clients' own transport does, but leaves no
  * timer behind and hands over one message per turn of the event loop, so that no client mixes up their order.
  */
-
-type Message = Record<string, unknown>;
+import type { JSONRPCMessage } from "@modelcontextprotocol/client";
 
 export class LineTransport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  onmessage?: (message: never) => void;
+  onmessage?: <Message extends JSONRPCMessage>(message: Message) => void;
   readonly #argv: readonly string[];
   #child: Deno.ChildProcess | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
@@ -49,7 +48,7 @@ export class LineTransport {
       const lines = text.split("\n");
       const last = lines.pop() ?? "";
       for (const line of lines) {
-        this.onmessage?.(JSON.parse(open.join("") + line) as Message as never);
+        this.onmessage?.(JSON.parse(open.join("") + line));
         open = [];
         await new Promise((resolve) => setTimeout(resolve, 0));
       }

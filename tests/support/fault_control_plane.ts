@@ -140,6 +140,8 @@ export class FaultControlPlane implements AsyncDisposable {
   posts = 0;
   metadataCalls = 0;
   openPolls = 0;
+  /** Commands with an accepted answer. */
+  answered = 0;
   /** What broke the rules of the wire; empty in every good test. */
   readonly problems: string[] = [];
   readonly #byId = new Map<string, Order>();
@@ -326,6 +328,7 @@ export class FaultControlPlane implements AsyncDisposable {
       atMs: performance.now(),
     };
     order.state = "answered";
+    this.answered++;
     this.changes.notify();
     return 200;
   }

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import type { Command } from "../../../src/agent/command.ts";
 import { ControlPlane } from "../../../src/agent/control_plane.ts";
 import { Deadlines } from "../../../src/agent/deadlines.ts";
-import { isRetryableResponseStatus, Responder, UNDATED_LIMIT_MS } from "../../../src/agent/responder.ts";
+import {
+  attemptLimitMs,
+  isRetryableResponseStatus,
+  Responder,
+  UNDATED_LIMIT_MS,
+} from "../../../src/agent/responder.ts";
 import type { ResponsePayload } from "../../../src/agent/wire.ts";
 import type { HttpResponse } from "../../../src/net/mod.ts";
 import { INSTANCE_ID } from "../../support/agent_commands.ts";
@@ -102,4 +107,22 @@ Deno.test("isRetryableResponseStatus() names what may pass [P-131]", () => {
   const retried = Array.from({ length: 600 }, (_, status) => status).filter(isRetryableResponseStatus);
   assert.deepEqual(retried.slice(0, 6), [408, 429, 500, 502, 503, 504]);
   assert(!retried.includes(501) && !retried.includes(505) && retried.includes(599));
+});
+
+Deno.test("attemptLimitMs() leaves time for another attempt, and gives a large body the time it needs [P-131]", () => {
+  const cases: [failures: number, leftMs: number, bytes: number, limitMs: number][] = [
+    [0, 300_000, 0, 10_000],
+    [1, 300_000, 0, 20_000],
+    [2, 300_000, 0, 40_000],
+    [9, 300_000, 0, 150_000],
+    [2_000, 300_000, 0, 150_000],
+    [0, 30_000, 0, 10_000],
+    [0, 12_000, 0, 6_000],
+    [0, 500, 0, 1_000],
+    [0, -5, 0, 1_000],
+    [0, 300_000, 1_000_000, 20_000],
+  ];
+  for (const [failures, leftMs, bytes, limitMs] of cases) {
+    assert.equal(attemptLimitMs(failures, leftMs, bytes), limitMs, `${failures} ${leftMs} ${bytes}`);
+  }
 });
