@@ -118,7 +118,6 @@ export class Agent {
     });
     const options = {
       waitMs: controlPlane.pollTimeoutMs,
-      guardrailMs: controlPlane.pollDeadlineGuardrailMs,
       backoff,
     };
     this.#poller = new Poller(options, {

@@ -29,7 +29,6 @@ const RELEASE_AGAIN_MS = 250;
 
 export interface PollerOptions {
   readonly waitMs: number;
-  readonly guardrailMs: number;
   readonly backoff: BackoffBounds;
 }
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { writeFileAtomically } from "../ops/mod.ts";
 import type { DevProxyOptions } from "./dev_proxy_options.ts";
 import type { CliIo } from "./io.ts";
-import { type LocalTunnelConnection, startLocalTunnel } from "./local_tunnel.ts";
+import { type LocalTunnel, type LocalTunnelConnection, startLocalTunnel } from "./local_tunnel.ts";
 import { listenForStop } from "./stop_signals.ts";
 
 /**
@@ -12,9 +12,10 @@ import { listenForStop } from "./stop_signals.ts";
  */
 export async function devProxyCommand(options: DevProxyOptions, io: CliIo): Promise<number> {
   const signals = listenForStop();
-  const tunnel = await startLocalTunnel(options, io.env);
+  let tunnel: LocalTunnel | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
+    tunnel = await startLocalTunnel(options, io.env);
     const json = `${JSON.stringify(tunnel.connection, null, 2)}\n`;
     if (options.urlFile !== "") await writeConnectionFile(options.urlFile, json);
     io.stdout(options.printJson ? json : describe(tunnel.connection));
@@ -30,7 +31,7 @@ export async function devProxyCommand(options: DevProxyOptions, io: CliIo): Prom
     return 1;
   } finally {
     clearTimeout(timer);
-    await tunnel.stop();
+    await tunnel?.stop();
     signals.close();
   }
 }

@@ -7,31 +7,15 @@ import {
   quote,
   UsageError,
 } from "../config/mod.ts";
+import type { LocalTunnelOptions } from "./local_tunnel.ts";
 
 /** What `dev proxy` was asked to do (section 9.2 of the command-line specification). */
-export interface DevProxyOptions {
-  /** TCP address of the MCP ingress; empty when it is a Unix socket. */
-  readonly listenAddr: string;
-  /** Path of the MCP ingress socket; empty when it is a TCP port. */
-  readonly listenUnixSocket: string;
-  readonly tunnelId: string;
-  /** Binding entries as `--mcp.server-url` and `--mcp.command` take them. */
-  readonly mcpServerUrls: readonly string[];
-  readonly mcpCommands: readonly string[];
-  /** Empty for no health listener. */
-  readonly healthListenAddr: string;
-  /** Empty for none. */
-  readonly healthUrlFile: string;
+export interface DevProxyOptions extends LocalTunnelOptions {
   /** File that receives the connection JSON; empty for none. */
   readonly urlFile: string;
   readonly printJson: boolean;
   /** How long to run; 0 means until a signal. */
   readonly durationMs: number;
-  /** Limit of each of: start, start-up probe, first poll. */
-  readonly readinessTimeoutMs: number;
-  /** How long the ingress waits for an answer. */
-  readonly responseTimeoutMs: number;
-  readonly clientLastSeenTimeoutMs: number;
 }
 
 const DEFAULT_TUNNEL_ID = "tunnel_22222222222222222222222222222222";

@@ -27,16 +27,21 @@ const OVERRIDDEN_VARIABLES = [
 export interface LocalTunnelOptions {
   /** `host:port` of the connector ingress; empty when there is a socket. */
   readonly listenAddr: string;
-  /** Empty when the ingress is TCP. */
+  /** Path of the connector ingress socket; empty when it is a TCP port. */
   readonly listenUnixSocket: string;
   readonly tunnelId: string;
+  /** Binding entries as `--mcp.server-url` and `--mcp.command` take them. */
   readonly mcpServerUrls: readonly string[];
   readonly mcpCommands: readonly string[];
-  /** Empty for no listener. */
+  /** Empty for no health listener. */
   readonly healthListenAddr: string;
+  /** Empty for none. */
   readonly healthUrlFile: string;
+  /** Limit of each of: start, start-up probe, first poll. */
   readonly readinessTimeoutMs: number;
+  /** How long the ingress waits for an answer. */
   readonly responseTimeoutMs: number;
+  /** How long after its last poll the agent counts as connected. */
   readonly clientLastSeenTimeoutMs: number;
 }
 

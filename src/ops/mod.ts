@@ -33,7 +33,7 @@ export type {
   TimelineEntry,
 } from "./observe.ts";
 export { startOperatorListener } from "./operator_listener.ts";
-export type { OperatorListener, OperatorListenerOptions } from "./operator_listener.ts";
+export type { OperatorListener, OperatorListenerOptions } from "./open_listener.ts";
 export type { OperatorProviders } from "./operator_app.ts";
 export { evaluateReadiness } from "./readiness.ts";
 export type { Readiness, ReadinessCheck } from "./readiness.ts";

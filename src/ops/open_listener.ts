@@ -4,7 +4,6 @@ import { formatAddress, formatHealthUrl, formatUnixHealthUrl } from "./health_ur
 import { isLoopbackIp } from "./loopback_guard.ts";
 import type { Log } from "./observe.ts";
 import { createOperatorApp, type OperatorProviders } from "./operator_app.ts";
-import type { OperatorListener, OperatorListenerOptions } from "./operator_listener.ts";
 import { writePidFile } from "./pid_file.ts";
 import { type RunningServer, serve } from "./running_server.ts";
 import { StartError } from "./start_error.ts";
@@ -12,6 +11,32 @@ import { clearSocketPath } from "./unix_socket.ts";
 import { writeUrlFile } from "./url_file.ts";
 
 const STOP_GRACE_MS = 2000;
+
+/** Where to listen and which files to write; the names are those of the settings. */
+export interface OperatorListenerOptions {
+  /** `host:port`; ignored when there is a socket. */
+  readonly listenAddr: string;
+  /** Empty when not configured. */
+  readonly unixSocket: string;
+  /** Empty when not configured. */
+  readonly urlFile: string;
+  /** Empty when not configured. */
+  readonly pidFile: string;
+}
+
+/** The running listener. */
+export interface OperatorListener {
+  /** Base URL, `http://host:port` or `http+unix://…` (P-4, P-5). */
+  readonly url: string;
+  /** The bound `ip:port`, or the socket path. */
+  readonly addr: string;
+  /**
+   * Lets running requests end, closes the listener, and removes the URL file, the socket and the PID file (H-8).
+   * @param graceMs how long running requests may take, by default 2 s
+   * @throws {AggregateError} with everything that went wrong; every step has been tried
+   */
+  stop(graceMs?: number): Promise<void>;
+}
 
 interface Opened {
   readonly server: RunningServer;

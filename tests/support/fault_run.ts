@@ -64,7 +64,7 @@ export async function faultRun(
 
 /** Every command that was delivered was received, ended once, and was executed at most once. */
 export async function checkEnd(
-  { controlPlane, target, agent }: FaultRun,
+  { controlPlane, target, agent }: Omit<FaultRun, "stop">,
   { exitCode = 0, undeliverable = 0 }: Expected = {},
 ): Promise<void> {
   const end = await agent.program.ended(40_000);
