@@ -5,6 +5,9 @@
 
 /** Suites in the order in which a failure tells most. */
 const SUITES = ["unit", "wire", "e2e", "fault", "ui"];
+/** Checks for leaked operations and resources; Deno 2.9 made them optional, before they were always on. */
+const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+const SANITIZERS = major > 2 || minor >= 9 ? ["--sanitize-ops", "--sanitize-resources"] : [];
 const SUMMARY = /(\d+) passed(?: \([^)]*\))? \| (\d+) failed/;
 
 let passed = 0;
@@ -42,7 +45,16 @@ async function runSuite(target: string): Promise<{ passed: number; failed: numbe
   console.log(`── ${target}`);
   const startedAt = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", "--frozen", "--no-check", "--quiet", "--reporter=dot", target],
+    args: [
+      "test",
+      "--allow-all",
+      "--frozen",
+      "--no-check",
+      "--quiet",
+      "--reporter=dot",
+      ...SANITIZERS,
+      target,
+    ],
     env: { NO_COLOR: "1" },
     stdout: "piped",
     stderr: "inherit",

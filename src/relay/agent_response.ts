@@ -11,6 +11,8 @@ export interface AgentResponse {
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Source text of `resp_json`, exactly as posted; undefined when absent or null. */
   readonly json: string | undefined;
+  /** Whether it is a request of the target, which waits for an answer of the connector (`server-requests`). */
+  readonly asksConnector: boolean;
   /** Channel as posted, not canonical; undefined when absent or null. */
   readonly channel: string | undefined;
 }
@@ -39,7 +41,13 @@ export function parseAgentResponse(text: string): AgentResponse {
   if (json === undefined && (type === "jsonrpc_response" || type === "jsonrpc_notify")) {
     throw invalid("resp_json", `present for ${type}`);
   }
-  return { requestId, type, code, headers, json, channel };
+  const asksConnector = type === "jsonrpc_notify" && isRequest(body["resp_json"]);
+  return { requestId, type, code, headers, json, asksConnector, channel };
+}
+
+function isRequest(message: unknown): boolean {
+  if (!isObject(message) || typeof message["method"] !== "string") return false;
+  return message["id"] !== undefined && message["id"] !== null;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -26,7 +26,10 @@ const BARE_METADATA = /(?<![\w-])resource_metadata\s*=\s*[^,\s]*/i;
  * The headers of a target's answer that a connector may see, repeated ones apart.
  * @param metadataUrl what `resource_metadata` of a `WWW-Authenticate` challenge is replaced with (P-176)
  */
-export function connectorHeaders(response: AgentResponse, metadataUrl: () => string): [string, string][] {
+export function connectorHeaders(
+  response: Pick<AgentResponse, "headers">,
+  metadataUrl: () => string,
+): [string, string][] {
   const pairs: [string, string][] = [];
   const nominated = nominatedByAgent(response);
   for (const name in response.headers) {
@@ -51,7 +54,7 @@ export function rewriteChallenge(value: string, metadataUrl: string): string {
   return value.replace(pattern, () => `resource_metadata="${metadataUrl}"`);
 }
 
-function nominatedByAgent(response: AgentResponse): ReadonlySet<string> | undefined {
+function nominatedByAgent(response: Pick<AgentResponse, "headers">): ReadonlySet<string> | undefined {
   let all: string | undefined;
   for (const name in response.headers) {
     if (name.length !== 10 || name.toLowerCase() !== "connection") continue;

@@ -37,14 +37,14 @@ export class ConnectorReply implements CallReply {
     this.#parts = parts;
   }
 
-  notify(response: AgentResponse): Promise<void> | undefined {
+  notify(response: AgentResponse): boolean | Promise<boolean> {
     const { acceptsEvents, tunnel } = this.#parts;
     if (!acceptsEvents || response.json === undefined) {
       tunnel.counters.notificationsSkipped++;
-      return undefined;
+      return false;
     }
-    if (this.#stream === undefined) this.#openStream(response);
-    return this.#stream?.write(response.json);
+    this.#stream ??= this.#openStream(response);
+    return this.#stream.write(response.json);
   }
 
   finish(response: AgentResponse): void {
@@ -75,15 +75,16 @@ export class ConnectorReply implements CallReply {
     );
   }
 
-  #openStream(first: AgentResponse): void {
+  #openStream(first: AgentResponse): EventStream {
     const { core, tunnel, metadataUrl } = this.#parts;
-    this.#stream = new EventStream({
+    const stream = new EventStream({
       bufferBytes: core.settings.streamBufferBytes,
       holdMs: core.settings.notificationHoldMs,
       onEvent: (fate) => countEvent(tunnel.counters, fate),
     });
     const headers = this.#streamHeaders(connectorHeaders(first, metadataUrl));
-    this.#settle({ status: 200, headers, body: this.#stream });
+    this.#settle({ status: 200, headers, body: stream });
+    return stream;
   }
 
   /** Headers of the first event, with the relay's word on type and caching (P-174). */

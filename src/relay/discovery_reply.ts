@@ -28,8 +28,8 @@ export class DiscoveryReply implements CallReply {
     this.#settle = resolve;
   }
 
-  notify(): undefined {
-    return undefined;
+  notify(): boolean {
+    return false;
   }
 
   finish(response: AgentResponse): void {

@@ -9,7 +9,7 @@ export function eventText(json: string): string {
 
 interface HeldEvent {
   readonly bytes: Uint8Array;
-  readonly settle: () => void;
+  readonly settle: (isWritten: boolean) => void;
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
@@ -45,18 +45,18 @@ export class EventStream implements AsyncIterable<Uint8Array> {
     this.#options = options;
   }
 
-  /** Writes an event. @returns a promise when it has to wait for the reader */
-  write(json: string): Promise<void> | undefined {
-    if (this.#ended) return undefined;
+  /** Writes an event. @returns whether it got in; a promise when it has to wait for the reader */
+  write(json: string): boolean | Promise<boolean> {
+    if (this.#ended) return false;
     const bytes = encoder.encode(eventText(json));
     if (this.#held.length === 0 && this.#bufferedBytes < this.#options.bufferBytes) {
       this.#put(bytes);
       this.#options.onEvent("written");
-      return undefined;
+      return true;
     }
     if (this.#held.length >= MAX_HELD) {
       this.#options.onEvent("dropped");
-      return undefined;
+      return false;
     }
     this.#options.onEvent("held");
     return new Promise((settle) => {
@@ -78,7 +78,7 @@ export class EventStream implements AsyncIterable<Uint8Array> {
     this.#ended = true;
     for (const event of this.#held.splice(0)) {
       this.#options.onEvent("released");
-      release(event);
+      release(event, "lost");
     }
     this.#wake?.();
   }
@@ -116,20 +116,20 @@ export class EventStream implements AsyncIterable<Uint8Array> {
   #writeHeld(event: HeldEvent): void {
     this.#put(event.bytes);
     this.#options.onEvent("written-late");
-    release(event);
+    release(event, "written");
   }
 
-  #giveUp(settle: () => void): void {
+  #giveUp(settle: HeldEvent["settle"]): void {
     const at = this.#held.findIndex((event) => event.settle === settle);
     const event = this.#held[at];
     if (event === undefined) return;
     this.#held.splice(at, 1);
     this.#options.onEvent("dropped-late");
-    release(event);
+    release(event, "lost");
   }
 }
 
-function release(event: HeldEvent): void {
+function release(event: HeldEvent, fate: "written" | "lost"): void {
   clearTimeout(event.timer);
-  event.settle();
+  event.settle(fate === "written");
 }

@@ -12,7 +12,8 @@ const SHARD_TOKEN = HEADER.shardToken.toLowerCase();
 const ACCEPTED = '{"status":"ok"}';
 
 /**
- * Takes a response of an agent (P-167, P-168). A notification is answered when there is room for it.
+ * Takes a response of an agent (P-167, P-168). A notification, or a request of the target, is answered
+ * when there is room for it.
  * @throws {RelayError} with the contract's codes, in the order of P-167
  */
 export async function takeResponse(
@@ -37,8 +38,9 @@ export async function takeResponse(
     });
   }
   if (response.type === "jsonrpc_notify") {
-    const room = call.reply.notify(response);
-    if (room !== undefined) await room;
+    const taken = call.reply.notify(response);
+    const isTaken = typeof taken === "boolean" ? taken : await taken;
+    if (!isTaken && response.asksConnector && core.settings.serverRequests) throw cannotAnswer(tunnel);
   } else if (core.answered(call)) call.reply.finish(response);
   return core.replies.json(ACCEPTED);
 }
@@ -54,6 +56,16 @@ function checkShardToken(core: RelayCore, response: AgentResponse, presented: st
   if (presented !== shardTokenOf(response.requestId)) {
     throw new RelayError("shard_token_mismatch", `Header ${param} is not that of this request.`, { param });
   }
+}
+
+/** The agent learns it at once, so that the target is refused instead of waiting for nobody. */
+function cannotAnswer(tunnel: Tunnel): RelayError {
+  tunnel.counters.requestsRefused++;
+  return new RelayError(
+    "connector_cannot_answer",
+    "The connector cannot be asked: it takes no event stream, is gone, or does not read.",
+    { param: "resp_json" },
+  );
 }
 
 function notPending(tunnel: Tunnel): RelayError {

@@ -43,6 +43,8 @@ export interface RelayOptions {
   readonly streamBufferBytes?: number;
   /** How long the agent's notification POST is held while that buffer is full, in ms; then the event is dropped. Default 10000. */
   readonly notificationHoldMs?: number;
+  /** Whether requests of targets travel to connectors (`server-requests` of docs/relay-protocol.md). Default true. */
+  readonly serverRequests?: boolean;
   /** Host names beyond loopback under which a loopback listener may be addressed. */
   readonly allowedHosts?: readonly string[];
   /** Base of the URLs that connectors are told, where it is not `http://<Host>` (behind a TLS proxy). */
@@ -71,6 +73,7 @@ const DEFAULTS = {
   maxOpenPolls: 64,
   streamBufferBytes: 256 * 1024,
   notificationHoldMs: 10_000,
+  serverRequests: true,
   allowedHosts: [],
 } as const satisfies Partial<RelayOptions>;
 

@@ -9,10 +9,10 @@ export type CallFailure = "timed_out" | "stopped";
 /** Where a call's answer goes. */
 export interface CallReply {
   /**
-   * Takes a notification that came before the answer.
-   * @returns a promise when the agent's POST is to be held until there is room (P-169)
+   * Takes a message that came before the answer: a notification, or a request of the target.
+   * @returns whether the connector gets it; a promise when the agent's POST is to be held until there is room (P-169)
    */
-  notify(response: AgentResponse): Promise<void> | undefined;
+  notify(response: AgentResponse): boolean | Promise<boolean>;
   /** Takes the terminal response; the reply is complete afterwards. */
   finish(response: AgentResponse): void;
   /** Ends the reply without an answer. @param delivered whether an agent had taken the command */

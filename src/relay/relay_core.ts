@@ -24,7 +24,7 @@ export class RelayCore {
   readonly settings: RelaySettings;
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   readonly ids = new IdSource();
-  readonly replies = new Replies(this.ids);
+  readonly replies: Replies;
   readonly log: Log;
   readonly #calls = new CallTable((call) => this.#expire(call));
   #order = 0;
@@ -33,6 +33,7 @@ export class RelayCore {
   /** @throws {RelayOptionsError} for options that cannot work */
   constructor(options: RelayOptions, log: Log) {
     this.settings = settingsOf(options);
+    this.replies = new Replies(this.ids, this.settings);
     this.tunnels = new Map(options.tunnels.map((tunnel) => [tunnel.id, new Tunnel(tunnel, this.settings)]));
     this.log = log;
   }

@@ -33,6 +33,8 @@ export interface RelayCounts {
   readonly notificationsSkipped: number;
   /** Notifications dropped because the connector did not read (P-169). */
   readonly notificationsDropped: number;
+  /** Requests of a target that the connector could not be asked (`server-requests`). */
+  readonly requestsRefused: number;
   /** Notifications that wait now for a connector to read (P-169). */
   readonly notificationsHeld: number;
   /** Polls that are open now. */
@@ -59,6 +61,7 @@ export function newCounters(): Counters {
     notificationsSent: 0,
     notificationsSkipped: 0,
     notificationsDropped: 0,
+    requestsRefused: 0,
     notificationsHeld: 0,
   };
 }

@@ -19,6 +19,7 @@ const CATALOGUE = {
   not_found: [404, "invalid_request_error"],
   pending_request_not_found: [404, "invalid_request_error"],
   method_not_allowed: [405, "invalid_request_error"],
+  connector_cannot_answer: [409, "invalid_request_error"],
   request_body_too_large: [413, "invalid_request_error"],
   rate_limit_exceeded: [429, "rate_limit_error"],
   internal_error: [500, "server_error"],

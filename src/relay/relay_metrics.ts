@@ -38,6 +38,11 @@ const COUNTERS: readonly Plain[] = [
     (_, counts) => counts.refused,
   ],
   [
+    "relay_server_requests_refused_total",
+    "Requests of targets that the connector could not be asked",
+    (_, counts) => counts.requestsRefused,
+  ],
+  [
     "relay_responses_late_total",
     "Responses for commands that were no longer open",
     (_, counts) => counts.late,

@@ -1,13 +1,11 @@
-import { FEATURE_POLL_RELEASE, HEADER } from "../agent/wire.ts";
+import { FEATURE_POLL_RELEASE, FEATURE_SERVER_REQUESTS, HEADER } from "../agent/wire.ts";
 import type { HttpReply, ReplyHeaders } from "./http1/http_reply.ts";
+import type { RelaySettings } from "./options.ts";
 import { randomText } from "./random_text.ts";
 import type { RelayError } from "./relay_error.ts";
 
-/** What this relay can do beyond the published wire; each name has its chapter in docs/relay-protocol.md. */
-export const RELAY_FEATURES: readonly string[] = [FEATURE_POLL_RELEASE];
-
 const REQUEST_ID = HEADER.requestId.toLowerCase();
-const FEATURES = [HEADER.relayFeatures.toLowerCase(), RELAY_FEATURES.join(",")] as const;
+const FEATURES = HEADER.relayFeatures.toLowerCase();
 const JSON_TYPE = ["content-type", "application/json"] as const;
 
 /** Makes ids that no other relay, and no earlier run of this one, has made. */
@@ -23,7 +21,15 @@ export class IdSource {
 
 /** Builds the replies that are the relay's own; each carries a unique `X-Request-Id` (P-165). */
 export class Replies {
-  constructor(readonly ids: IdSource) {}
+  readonly #features: readonly [string, string];
+
+  constructor(readonly ids: IdSource, { serverRequests }: Pick<RelaySettings, "serverRequests">) {
+    // What this relay can do beyond the published wire; each name has its chapter in docs/relay-protocol.md.
+    const features = serverRequests
+      ? [FEATURE_POLL_RELEASE, FEATURE_SERVER_REQUESTS]
+      : [FEATURE_POLL_RELEASE];
+    this.#features = [FEATURES, features.join(",")];
+  }
 
   json(body: string, status = 200): HttpReply {
     return { status, headers: [JSON_TYPE, this.#id()], body };
@@ -38,7 +44,9 @@ export class Replies {
    * @param onEnd told whether it was written
    */
   agent(body: string | null, status: number, onEnd?: (written: boolean) => void): HttpReply {
-    const headers: ReplyHeaders = body === null ? [this.#id(), FEATURES] : [JSON_TYPE, this.#id(), FEATURES];
+    const headers: ReplyHeaders = body === null
+      ? [this.#id(), this.#features]
+      : [JSON_TYPE, this.#id(), this.#features];
     return onEnd === undefined ? { status, headers, body } : { status, headers, body, onEnd };
   }
 

@@ -25,6 +25,7 @@ import {
 } from "../ops/mod.ts";
 import { VERSION } from "../version.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
+import { activeBindings } from "./permissions.ts";
 
 /** Takes over a port: everything that arrives there is a {@link ToAgent}. */
 export function hostAgent(port: MessagePort): void {
@@ -112,7 +113,7 @@ class AgentHost {
     this.#pollWaitMs = config.controlPlane.pollTimeoutMs;
     const channels: Channel[] = [];
     let main: HttpChannel | undefined;
-    for (const binding of config.mcp.bindings) {
+    for (const binding of activeBindings(config)) {
       if (binding.transport === "stdio") {
         channels.push(this.#stdioChannel(start, binding));
         this.#targets.set(binding.channel, start.executables[binding.channel] ?? "");

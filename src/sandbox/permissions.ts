@@ -1,5 +1,5 @@
 /** What the agent thread may touch, derived from the finished configuration and from nothing else. */
-import type { RunConfig } from "../config/mod.ts";
+import type { Binding, RunConfig } from "../config/mod.ts";
 
 /** The agent thread's whole set of rights; what is not listed is refused by the runtime. */
 export interface PermissionSet {
@@ -15,10 +15,19 @@ export interface PermissionSet {
  */
 export function derivePermissions(config: RunConfig, programs: readonly string[]): PermissionSet {
   const net = new Set([hostAndPort(config.controlPlane.baseUrl)]);
-  for (const binding of config.mcp.bindings) {
+  for (const binding of activeBindings(config)) {
     if (binding.transport === "http-streamable") net.add(hostAndPort(binding.url));
   }
   return { net: [...net].sort(), run: [...new Set(programs)].sort() };
+}
+
+/** The bindings that are served: all of them, or those of the poll-channel allowlist (CH-9). */
+export function activeBindings(config: RunConfig): readonly Binding[] {
+  const { pollChannels } = config.controlPlane;
+  const { bindings } = config.mcp;
+  return pollChannels === undefined
+    ? bindings
+    : bindings.filter(({ channel }) => pollChannels.includes(channel));
 }
 
 /** The set in the form that a Worker takes. */

@@ -22,7 +22,7 @@ import { VERSION } from "../version.ts";
 import { AgentThread } from "./agent_thread.ts";
 import { childEnvironment } from "./child_environment.ts";
 import type { AgentStart } from "./messages.ts";
-import { derivePermissions, type PermissionSet } from "./permissions.ts";
+import { activeBindings, derivePermissions, type PermissionSet } from "./permissions.ts";
 
 /** How long a question of the listener may wait for the agent. */
 const ASK_LIMIT_MS = 250;
@@ -92,7 +92,7 @@ async function findPrograms(
   config: RunConfig,
   environment: Readonly<Record<string, string>>,
 ): Promise<Programs> {
-  const bindings = config.mcp.bindings.filter((binding) => binding.transport === "stdio");
+  const bindings = activeBindings(config).filter((binding) => binding.transport === "stdio");
   const executables: Record<string, string> = {};
   if (bindings.length === 0) return { executables, killProgram: undefined };
   // Loaded only where there is a command to look for: start time counts.

@@ -192,7 +192,7 @@ Deno.test("metadata is id, name and description as texts, and says what the rela
     const first = await get(TUNNEL, KEY);
     assert.deepEqual(await first.json(), { id: TUNNEL, name: "first", description: "for tests" });
     assert.equal(first.headers.get("content-type"), "application/json");
-    assert.equal(first.headers.get("x-tunnel-relay-features"), "poll-release");
+    assert.equal(first.headers.get("x-tunnel-relay-features"), "poll-release,server-requests");
     const second = await get(OTHER_TUNNEL, OTHER_KEY);
     assert.deepEqual(await second.json(), { id: OTHER_TUNNEL, name: OTHER_TUNNEL, description: "" });
   });

@@ -27,6 +27,15 @@ Deno.test("derivePermissions() allows every peer by host and port, once, and not
   });
 });
 
+Deno.test("derivePermissions() leaves out bindings that the poll-channel allowlist disables [CH-9]", () => {
+  const { controlPlane, mcp } = config("http://127.0.0.1:1", [
+    http("main", "http://a/"),
+    http("other", "http://b/"),
+  ]);
+  const scoped = { controlPlane: { ...controlPlane, pollChannels: ["other"] }, mcp } as unknown as RunConfig;
+  assert.deepEqual(derivePermissions(scoped, []).net, ["127.0.0.1:1", "b:80"]);
+});
+
 Deno.test("derivePermissions() allows the given programs, once", () => {
   const set = derivePermissions(config("http://127.0.0.1:1", []), [
     "/usr/bin/node",
