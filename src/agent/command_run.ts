@@ -8,16 +8,16 @@ import type {
   ResponseHead,
 } from "../channels/mod.ts";
 import type { HeaderPairs } from "../net/mod.ts";
-import type { Log, Metrics, Outcome, Timeline } from "../ops/mod.ts";
+import type { Log, Outcome } from "../ops/mod.ts";
 import { CommandAborted } from "./abort.ts";
-import { type Command, commandKind, type JsonRpcCommand } from "./command.ts";
+import type { Command, JsonRpcCommand } from "./command.ts";
 import type { Deadlines, Limit } from "./deadlines.ts";
 import { describeError } from "./error_text.ts";
 import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.ts";
 import { correlationFields, type Delivery, type Responder } from "./responder.ts";
-import { type ContentTypeRule, responseHeaders } from "./response_headers.ts";
-import { shownText } from "./shown_text.ts";
-import { type HeaderMap, MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
+import { type HeaderRule, responseHeaders } from "./response_headers.ts";
+import { type RecordDeps, recordEnd, type RunEnd } from "./run_record.ts";
+import { MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
 
 /** A failure whose cause lies in this program or in the control plane. */
 const INTERNAL = { kind: "unknown", upstreamStatus: 0 } as const;
@@ -46,28 +46,17 @@ export type DiscoveryResult =
   }
   | { readonly type: "failure"; readonly statusCode: number; readonly detail: string };
 
-export interface RunDeps {
+export interface RunDeps extends RecordDeps {
   /** Discovery of the main target's metadata; undefined where the main target is not HTTP (CH-5). */
   readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
   readonly responder: Responder;
   /** True while the control plane carries requests of a target to the connector (docs/relay-protocol.md). */
   readonly carriesServerRequests: () => boolean;
   readonly deadlines: Deadlines;
-  readonly tunnelId: string;
   readonly connectionMaxTtlMs: number;
   readonly log: Log;
-  readonly metrics: Metrics;
-  readonly timeline: Timeline;
   /** Ends even the posting of answers; aborted only when the stop's last limit is reached. */
   readonly lastLimit: AbortSignal;
-}
-
-/** How a command ended, and why. */
-export interface RunEnd {
-  readonly outcome: Outcome;
-  /** Status that was posted, 0 when nothing was. */
-  readonly statusCode: number;
-  readonly reason: string;
 }
 
 export class CommandRun {
@@ -397,21 +386,10 @@ export class CommandRun {
     respCode: number,
     respJson: JsonText | undefined,
     headers: HeaderPairs,
-    rule: ContentTypeRule | "all" | "none",
+    rule: HeaderRule,
   ): ResponsePayload {
-    const respHeaders = rule === "none"
-      ? undefined
-      : rule === "all"
-      ? allHeaders(headers)
-      : responseHeaders(headers, rule);
-    return {
-      requestId: this.command.requestId,
-      channel: this.command.channel,
-      respJson,
-      respHeaders,
-      respCode,
-      respType,
-    };
+    const { requestId, channel } = this.command;
+    return { requestId, channel, respJson, respHeaders: responseHeaders(headers, rule), respCode, respType };
   }
 
   async #post(
@@ -419,7 +397,7 @@ export class CommandRun {
     respCode: number,
     respJson: JsonText | undefined,
     headers: HeaderPairs,
-    rule: ContentTypeRule | "all" | "none",
+    rule: HeaderRule,
   ): Promise<Delivery> {
     this.#to("answering");
     const payload = this.#payload(respType, respCode, respJson, headers, rule);
@@ -448,50 +426,8 @@ export class CommandRun {
 
   #finish(end: RunEnd): RunEnd {
     this.#to("done");
-    const { command, deps } = this;
-    const now = performance.now();
-    deps.metrics.count("commands_outcome_total", { outcome: end.outcome });
-    const method = command.type === "jsonrpc" && command.method !== ""
-      ? shownText(command.method)
-      : undefined;
-    deps.timeline.add({
-      timeMs: Date.now(),
-      requestId: shownText(command.requestId),
-      channel: command.channel,
-      kind: commandKind(command),
-      method,
-      outcome: end.outcome,
-      statusCode: end.statusCode,
-      queuedMs: this.#startedAt - command.receivedAt,
-      totalMs: now - command.receivedAt,
-      reason: end.reason,
-    });
-    if (end.statusCode !== 0 && end.reason !== "unsupported_channel") this.#observeLatency(end, method, now);
+    recordEnd(this.command, end, this.#startedAt, this.deps);
     return end;
-  }
-
-  /** Whole milliseconds from queueing and from polling to the delivered response (P-151). */
-  #observeLatency(end: RunEnd, method: string | undefined, now: number): void {
-    const { command, deps } = this;
-    const labels = {
-      request_kind: commandKind(command),
-      ...(method === undefined ? {} : { request_method: method }),
-      channel: command.channel,
-      tunnel_id: deps.tunnelId,
-      tunnel_service_status: String(end.statusCode),
-    };
-    const name = "command_end_to_end_latency_milliseconds";
-    deps.metrics.observe(name, Math.trunc(now - command.receivedAt), {
-      ...labels,
-      latency_type: "poll_to_response",
-    });
-    const sinceCreatedMs = command.createdAtMs === undefined ? -1 : Date.now() - command.createdAtMs;
-    if (sinceCreatedMs >= 0) {
-      deps.metrics.observe(name, Math.trunc(sinceCreatedMs), {
-        ...labels,
-        latency_type: "enqueue_to_response",
-      });
-    }
   }
 
   #warnFailed(event: string, reason: string, detail: string): void {
@@ -509,16 +445,4 @@ export class CommandRun {
 
 function isCall(command: JsonRpcCommand): command is JsonRpcCommand & { readonly id: JsonRpcId } {
   return command.kind === "call" && command.id !== undefined;
-}
-
-/** Every header as it came, for the one response type that is not filtered (P-108). */
-function allHeaders(pairs: HeaderPairs): HeaderMap | undefined {
-  const headers = new Map<string, string[]>();
-  for (const [name, value] of pairs) {
-    const values = headers.get(name);
-    if (values) values.push(value);
-    else headers.set(name, [value]);
-  }
-  // Not by assignment: a header may be called `__proto__`.
-  return headers.size > 0 ? Object.fromEntries(headers) : undefined;
 }

@@ -22,14 +22,19 @@ const EVENT_STREAM = "text/event-stream";
  * makes everything else JSON (P-112), `event` adds the event-stream type where there is none (P-99), `json` always
  * says JSON.
  */
-export type ContentTypeRule = "keep" | "message" | "event" | "json";
+type ContentTypeRule = "keep" | "message" | "event" | "json";
+
+/** A content-type rule for filtered headers; or `all` of them as they came (P-108), or `none`. */
+export type HeaderRule = ContentTypeRule | "all" | "none";
 
 /**
  * Filters the headers of a target's answer.
  * @param pairs headers in wire order
  * @returns undefined when nothing remains, so that the member is left out (P-115)
  */
-export function responseHeaders(pairs: HeaderPairs, rule: ContentTypeRule): HeaderMap | undefined {
+export function responseHeaders(pairs: HeaderPairs, rule: HeaderRule): HeaderMap | undefined {
+  if (rule === "none") return undefined;
+  if (rule === "all") return allHeaders(pairs);
   const nominated = connectionOptions(pairs);
   const kept: Record<string, string[]> = {};
   for (const [rawName, rawValue] of pairs) {
@@ -63,3 +68,14 @@ function connectionOptions(pairs: HeaderPairs): ReadonlySet<string> {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+function allHeaders(pairs: HeaderPairs): HeaderMap | undefined {
+  const headers = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    const values = headers.get(name);
+    if (values) values.push(value);
+    else headers.set(name, [value]);
+  }
+  // Not by assignment: a header may be called `__proto__`.
+  return headers.size > 0 ? Object.fromEntries(headers) : undefined;
+}
