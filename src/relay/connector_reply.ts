@@ -1,12 +1,16 @@
+import { findMember } from "../agent/wire.ts";
 import type { AgentResponse } from "./agent_response.ts";
 import { connectorHeaders, contentTypeOf } from "./connector_headers.ts";
-import { type EventFate, EventStream, eventText } from "./event_stream.ts";
+import { type EventFate, EventStream, type EventStreamOptions, eventText } from "./event_stream.ts";
 import type { HttpReply } from "./http1/http_reply.ts";
 import type { CallFailure, CallReply } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import type { Counters } from "./relay_counts.ts";
 import { RelayError } from "./relay_error.ts";
+import { ResumableStream } from "./resumable_stream.ts";
 import { connectorStatus, forbidsBody } from "./reply_status.ts";
+import type { SessionStep } from "./session_steps.ts";
+import type { Session } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 const EVENT_STREAM = "text/event-stream";
@@ -19,6 +23,12 @@ export interface ConnectorReplyParts {
   readonly requestId: string;
   /** Whether the connector takes server-sent events (P-173). */
   readonly acceptsEvents: boolean;
+  /** The session of the request, where the relay knows it. */
+  readonly session: Session | undefined;
+  /** What the answer means for sessions. */
+  readonly sessionStep: SessionStep | undefined;
+  /** The connector's message when it is a request, which waits for an answer. */
+  readonly callText: string | undefined;
   /** Where protected-resource metadata of this tunnel is found (P-176). */
   readonly metadataUrl: () => string;
 }
@@ -28,7 +38,8 @@ export class ConnectorReply implements CallReply {
   readonly response: Promise<HttpReply>;
   readonly #parts: ConnectorReplyParts;
   readonly #settle: (reply: HttpReply) => void;
-  #stream: EventStream | undefined;
+  #stream: EventStream | ResumableStream | undefined;
+  #reader: EventStream | undefined;
 
   constructor(parts: ConnectorReplyParts) {
     const { promise, resolve } = Promise.withResolvers<HttpReply>();
@@ -50,20 +61,31 @@ export class ConnectorReply implements CallReply {
   finish(response: AgentResponse): void {
     const json = BODILESS.has(response.type) ? undefined : response.json;
     if (this.#stream !== undefined) return this.#stream.finish(json);
-    const headers = connectorHeaders(response, this.#parts.metadataUrl);
+    const status = this.#statusOf(response);
+    const headers = this.#headersOf(response, status, json);
     if (this.#parts.acceptsEvents && json !== undefined && contentTypeOf(headers).startsWith(EVENT_STREAM)) {
-      return this.#settle({ status: 200, headers: this.#streamHeaders(headers), body: eventText(json) });
+      const body = this.#resumable()?.finishedText(json) ?? eventText(json);
+      return this.#settle({ status: 200, headers: this.#streamHeaders(headers), body });
     }
-    const status = connectorStatus(response.code);
     const body = json === undefined || forbidsBody(status) ? null : json;
     const kept = body === null ? headers : withJsonType(headers);
     this.#settle({ status, headers: [...kept, ["x-request-id", this.#parts.requestId]], body });
   }
 
   fail(failure: CallFailure, delivered: boolean): void {
+    const { core, requestId, callText } = this.#parts;
+    const error = failureError(failure, delivered, core);
+    if (this.#stream instanceof ResumableStream && failure === "timed_out" && callText !== undefined) {
+      // A connector that sees no answer would come back for it again and again.
+      return this.#stream.finish(errorAnswer(callText, error));
+    }
     if (this.#stream !== undefined) return this.#stream.cut();
-    const { core, requestId } = this.#parts;
-    this.#settle(core.replies.error(failureError(failure, delivered, core), requestId));
+    this.#settle(core.replies.error(error, requestId));
+  }
+
+  /** The connection has broken. @returns true when the connector can come back for the answer */
+  detach(): boolean {
+    return this.#stream instanceof ResumableStream && this.#stream.detach(this.#reader);
   }
 
   drop(): void {
@@ -75,16 +97,39 @@ export class ConnectorReply implements CallReply {
     );
   }
 
-  #openStream(first: AgentResponse): EventStream {
-    const { core, tunnel, metadataUrl } = this.#parts;
-    const stream = new EventStream({
-      bufferBytes: core.settings.streamBufferBytes,
-      holdMs: core.settings.notificationHoldMs,
-      onEvent: (fate) => countEvent(tunnel.counters, fate),
-    });
-    const headers = this.#streamHeaders(connectorHeaders(first, metadataUrl));
-    this.#settle({ status: 200, headers, body: stream });
-    return stream;
+  #openStream(first: AgentResponse): EventStream | ResumableStream {
+    const stream = this.#resumable();
+    this.#reader = stream?.open() ?? new EventStream(this.#connection());
+    const headers = this.#streamHeaders(this.#headersOf(first, 200, undefined));
+    this.#settle({ status: 200, headers, body: this.#reader });
+    return stream ?? this.#reader;
+  }
+
+  #connection(): EventStreamOptions {
+    const { core: { settings }, tunnel: { counters } } = this.#parts;
+    const { streamBufferBytes: bufferBytes, notificationHoldMs: holdMs } = settings;
+    return { bufferBytes, holdMs, onEvent: (fate) => countEvent(counters, fate) };
+  }
+
+  /** A stream that its connector can come back to; for requests of sessions that the relay knows. */
+  #resumable(): ResumableStream | undefined {
+    const { session, callText, tunnel, requestId } = this.#parts;
+    if (session === undefined || callText === undefined) return undefined;
+    const token = requestId.slice(requestId.indexOf("_") + 1);
+    return new ResumableStream({ token, session, shelf: tunnel.resumable, connection: this.#connection() });
+  }
+
+  /** MCP wants 202 for what is no request; a target without HTTP knows no statuses (2025-11-25, sending messages 4). */
+  #statusOf({ type, code }: AgentResponse): number {
+    const isAccepted = type === "notify_ack" && code === 200 && this.#parts.session?.issuer === "relay";
+    return isAccepted ? 202 : connectorStatus(code);
+  }
+
+  #headersOf(response: AgentResponse, status: number, json: string | undefined): [string, string][] {
+    const headers = connectorHeaders(response, this.#parts.metadataUrl);
+    const added = this.#parts.sessionStep?.answered(status, headers, json);
+    if (added !== undefined) { for (const [name, value] of added) headers.push([name, value]); }
+    return headers;
   }
 
   /** Headers of the first event, with the relay's word on type and caching (P-174). */
@@ -105,6 +150,13 @@ function withJsonType(headers: readonly [string, string][]): readonly [string, s
   if (type !== "" && !type.startsWith(EVENT_STREAM)) return headers;
   const others = headers.filter(([name]) => name.toLowerCase() !== "content-type");
   return [...others, ["content-type", "application/json"]];
+}
+
+/** A failure as the answer to a request. */
+function errorAnswer(callText: string, { message }: RelayError): string {
+  const span = findMember(callText, "id");
+  const id = span === undefined ? "null" : callText.slice(span.start, span.end);
+  return `{"jsonrpc":"2.0","id":${id},"error":{"code":-32000,"message":${JSON.stringify(message)}}}`;
 }
 
 function countEvent(counters: Counters, fate: EventFate): void {

@@ -2,9 +2,9 @@ import { oneLine } from "../agent/wire.ts";
 
 const encoder = new TextEncoder();
 
-/** One JSON text as a server-sent event: data only, on one line (P-174). */
-export function eventText(json: string): string {
-  return `data: ${oneLine(json)}\n\n`;
+/** One JSON text as a server-sent event: data on one line (P-174), behind the id where it has one. */
+export function eventText(json: string, id?: string): string {
+  return id === undefined ? `data: ${oneLine(json)}\n\n` : `id: ${id}\ndata: ${oneLine(json)}\n\n`;
 }
 
 interface HeldEvent {
@@ -46,9 +46,9 @@ export class EventStream implements AsyncIterable<Uint8Array> {
   }
 
   /** Writes an event. @returns whether it got in; a promise when it has to wait for the reader */
-  write(json: string): boolean | Promise<boolean> {
+  write(json: string, id?: string): boolean | Promise<boolean> {
     if (this.#ended) return false;
-    const bytes = encoder.encode(eventText(json));
+    const bytes = encoder.encode(eventText(json, id));
     if (this.#held.length === 0 && this.#bufferedBytes < this.#options.bufferBytes) {
       this.#put(bytes);
       this.#options.onEvent("written");
@@ -66,11 +66,21 @@ export class EventStream implements AsyncIterable<Uint8Array> {
   }
 
   /** Writes what is held, then the last event if there is one, and ends the stream. */
-  finish(json: string | undefined): void {
+  finish(json: string | undefined, id?: string): void {
     if (this.#ended) return;
     for (const event of this.#held.splice(0)) this.#writeHeld(event);
-    if (json !== undefined) this.#put(encoder.encode(eventText(json)));
+    if (json !== undefined) this.#put(encoder.encode(eventText(json, id)));
     this.cut();
+  }
+
+  /** Writes text that is complete by itself, whether there is room or not. */
+  put(text: string): void {
+    if (!this.#ended && text !== "") this.#put(encoder.encode(text));
+  }
+
+  /** True while the reader has not taken all that was written. */
+  get isWaiting(): boolean {
+    return this.#bufferedBytes > 0;
   }
 
   /** Ends the stream behind what has been written (P-174), or because its reader is gone. */

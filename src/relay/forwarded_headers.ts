@@ -51,15 +51,20 @@ const BLOCKED = new Set([
  * The headers of a connector that travel on to the target, as the JSON object of a command: all values of a name, in
  * order.
  * @param keepAuthorization true when `Authorization` held the relay's own key and must stay here
+ * @param kept lower-case name of one more field that must stay here
  */
-export function forwardedHeadersJson(headers: HeaderFields, keepAuthorization: boolean): string {
+export function forwardedHeadersJson(
+  headers: HeaderFields,
+  keepAuthorization: boolean,
+  kept?: string,
+): string {
   const { names, values } = headers;
   const nominated = nominatedNames(headers.get("connection"));
   let json = "";
   for (let at = 0; at < names.length; at++) {
     const name = names[at] ?? "";
     const value = values[at] ?? "";
-    if (value === "" || BLOCKED.has(name) || nominated?.has(name)) continue;
+    if (value === "" || name === kept || BLOCKED.has(name) || nominated?.has(name)) continue;
     if ((keepAuthorization && name === "authorization") || hasEarlierValue(headers, name, at)) continue;
     // A field name is a token (RFC 9110 §5.6.2), which needs no escaping.
     json += `${json === "" ? "" : ","}"${name}":[${JSON.stringify(value)}${laterValues(headers, name, at)}]`;

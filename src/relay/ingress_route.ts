@@ -3,12 +3,15 @@ import { bodyText } from "./body_text.ts";
 import { ConnectorReply } from "./connector_reply.ts";
 import { DiscoveryReply } from "./discovery_reply.ts";
 import { forwardedHeadersJson } from "./forwarded_headers.ts";
+import type { HeaderFields } from "./http1/header_fields.ts";
 import type { HttpReply } from "./http1/http_reply.ts";
 import type { HttpRequest } from "./http1/http_request.ts";
 import { shapeFault } from "./json_rpc_shape.ts";
-import { connectorAccess, connectorRefused } from "./keys.ts";
+import { type ConnectorAccess, connectorAccess, connectorRefused } from "./keys.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
+import { beginsSession, endsSession, type SessionStep } from "./session_steps.ts";
+import type { Session } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 const SESSION_ID = HEADER.mcpSessionId.toLowerCase();
@@ -26,23 +29,79 @@ export async function ingress(
   channelSegment: string | undefined,
   request: HttpRequest,
 ): Promise<HttpReply> {
+  const { tunnel, channel, access } = address(core, tunnelId, channelSegment, request);
+  const { headers } = request;
+  const session = sessionOf(tunnel, channel, headers);
+  const keepAuthorization = access === "keep-authorization";
+  if (request.method === "POST") {
+    const message = await readMessage(core, request);
+    const isIssuedHere = session?.issuer === "relay";
+    return await hold(core, tunnel, "jsonrpc", {
+      channel,
+      headersJson: forwardedHeadersJson(headers, keepAuthorization, isIssuedHere ? SESSION_ID : undefined),
+      jsonrpc: message.text,
+      request,
+      session,
+      sessionStep: message.method === "initialize" && message.isRequest
+        ? beginsSession(tunnel.sessions, channel, message.protocolVersion)
+        : undefined,
+      callText: message.isRequest ? message.text : undefined,
+    });
+  }
+  const sessionId = terminated(headers);
+  if (session?.issuer === "relay") {
+    tunnel.sessions.end(channel, sessionId);
+    return core.replies.empty(204);
+  }
+  return await hold(core, tunnel, "session_termination", {
+    channel,
+    headersJson: forwardedHeadersJson(headers, keepAuthorization),
+    jsonrpc: undefined,
+    request,
+    session,
+    sessionStep: endsSession(tunnel.sessions, channel, sessionId),
+    callText: undefined,
+  });
+}
+
+/** What a connector's URL and key lead to. */
+export interface Address {
+  readonly tunnel: Tunnel;
+  readonly channel: string;
+  readonly access: ConnectorAccess;
+}
+
+/** @throws {RelayError} 404 for what is not served, 401 without the tunnel's key */
+export function address(
+  core: RelayCore,
+  tunnelId: string,
+  channelSegment: string | undefined,
+  { headers }: HttpRequest,
+): Address {
   const tunnel = core.tunnels.get(tunnelId);
   const channel = channelSegment === undefined ? MAIN_CHANNEL : canonicalChannel(channelSegment);
   if (tunnel === undefined || channel === undefined) {
     throw new RelayError("not_found", "This relay does not serve that tunnel, channel or path.");
   }
-  const { headers } = request;
   const access = connectorAccess(headers, tunnel);
   if (access === "refused") throw connectorRefused();
-  const jsonrpc = request.method === "POST" ? await message(core, request) : undefined;
-  if (jsonrpc === undefined) checkTermination(request);
-  const headersJson = forwardedHeadersJson(headers, access === "keep-authorization");
-  return await hold(core, tunnel, jsonrpc === undefined ? "session_termination" : "jsonrpc", {
-    channel,
-    headersJson,
-    jsonrpc,
-    request,
-  });
+  return { tunnel, channel, access };
+}
+
+/**
+ * The session that a request names, where the relay knows it; others are the target's to judge.
+ * @throws {RelayError} 404 for one that is over (MCP 2025-11-25, session management)
+ */
+export function sessionOf(tunnel: Tunnel, channel: string, headers: HeaderFields): Session | undefined {
+  const id = headers.get(SESSION_ID);
+  if (id === undefined || id === "") return undefined;
+  const session = tunnel.sessions.find(channel, id);
+  if (session === undefined && tunnel.sessions.isOver(channel, id)) {
+    throw new RelayError("mcp_session_not_found", "This session is over; begin a new one.", {
+      param: HEADER.mcpSessionId,
+    });
+  }
+  return session;
 }
 
 /**
@@ -87,17 +146,23 @@ interface Held {
   readonly headersJson: string;
   readonly jsonrpc: string | undefined;
   readonly request: HttpRequest;
+  readonly session: Session | undefined;
+  readonly sessionStep: SessionStep | undefined;
+  readonly callText: string | undefined;
 }
 
 /** Opens the call and gives the promise of its reply. */
 function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: Held): Promise<HttpReply> {
-  const { request, channel, headersJson, jsonrpc } = held;
+  const { request, channel, headersJson, jsonrpc, session, sessionStep, callText } = held;
   const requestId = core.ids.next("cmd");
   const reply = new ConnectorReply({
     core,
     tunnel,
     requestId,
     acceptsEvents: acceptsEventStream(request.headers.get("accept")),
+    session,
+    sessionStep,
+    callText,
     metadataUrl: () => metadataUrl(publicBase(core, request), tunnel.id),
   });
   const call = core.open({
@@ -109,16 +174,33 @@ function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: H
     requestId,
     reply,
   });
-  request.onHangUp(() => core.hungUp(call));
+  request.onHangUp(() => {
+    if (!reply.detach()) core.hungUp(call);
+  });
   return reply.response;
 }
 
+interface Message {
+  readonly text: string;
+  readonly method: unknown;
+  readonly isRequest: boolean;
+  /** Revision that an `initialize` asks for. */
+  readonly protocolVersion: unknown;
+}
+
 /** The body of a POST, looked at but not changed (P-170). */
-async function message(core: RelayCore, request: HttpRequest): Promise<string> {
+async function readMessage(core: RelayCore, request: HttpRequest): Promise<Message> {
   const text = await bodyText(request, core.settings.maxRequestBytes);
-  const fault = shapeFault(parsed(text));
+  const value = parsed(text);
+  const fault = shapeFault(value);
   if (fault !== undefined) throw new RelayError("invalid_json_payload", fault);
-  return text;
+  const { id, method, params } = value as {
+    id?: unknown;
+    method?: unknown;
+    params?: Record<string, unknown>;
+  };
+  const isRequest = method !== undefined && id !== undefined && id !== null;
+  return { text, method, isRequest, protocolVersion: params?.["protocolVersion"] };
 }
 
 function parsed(text: string): unknown {
@@ -131,8 +213,10 @@ function parsed(text: string): unknown {
   }
 }
 
-function checkTermination({ headers }: HttpRequest): void {
-  if ((headers.get(SESSION_ID) ?? "") !== "") return;
+/** The session that a `DELETE` ends. */
+function terminated(headers: HeaderFields): string {
+  const id = headers.get(SESSION_ID) ?? "";
+  if (id !== "") return id;
   throw new RelayError(
     "missing_mcp_session_id",
     `Ending a session needs its ${HEADER.mcpSessionId} header.`,

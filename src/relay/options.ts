@@ -45,6 +45,10 @@ export interface RelayOptions {
   readonly notificationHoldMs?: number;
   /** Whether requests of targets travel to connectors (`server-requests` of docs/relay-protocol.md). Default true. */
   readonly serverRequests?: boolean;
+  /** Sessions of one tunnel that the relay knows at once; with more, those not used for longest are forgotten. Default 10000. */
+  readonly maxSessions?: number;
+  /** Size of all answers of one tunnel that are kept for connectors that have lost their stream, in characters. Default 32 MiB. */
+  readonly maxReplaySize?: number;
   /** Host names beyond loopback under which a loopback listener may be addressed. */
   readonly allowedHosts?: readonly string[];
   /** Base of the URLs that connectors are told, where it is not `http://<Host>` (behind a TLS proxy). */
@@ -74,6 +78,8 @@ const DEFAULTS = {
   streamBufferBytes: 256 * 1024,
   notificationHoldMs: 10_000,
   serverRequests: true,
+  maxSessions: 10_000,
+  maxReplaySize: 32 * MIB,
   allowedHosts: [],
 } as const satisfies Partial<RelayOptions>;
 

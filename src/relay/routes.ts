@@ -10,6 +10,7 @@ import { poll, releasePoll } from "./poll_route.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
 import { renderMetrics } from "./relay_metrics.ts";
+import { openStream } from "./stream_route.ts";
 
 /** One request on its way to its handler. */
 interface Visit {
@@ -62,10 +63,14 @@ function routerFor(core: RelayCore): RegExpRouter<Route> {
     authenticateAgent(request.headers, param("tunnel") ?? "", tunnels, forbiddenStatus);
   const connect: Route = ({ request, param }) =>
     ingress(core, param("tunnel") ?? "", param("channel"), request);
+  const listen: Route = ({ request, param }) =>
+    openStream(core, param("tunnel") ?? "", param("channel"), request);
 
   const router = new RegExpRouter<Route>();
   router.add("POST", "/v1/mcp/:tunnel", connect);
   router.add("POST", "/v1/mcp/:tunnel/:channel", connect);
+  router.add("GET", "/v1/mcp/:tunnel", listen);
+  router.add("GET", "/v1/mcp/:tunnel/:channel", listen);
   router.add("DELETE", "/v1/mcp/:tunnel", connect);
   router.add("DELETE", "/v1/mcp/:tunnel/:channel", connect);
   router.add("GET", "/v1/tunnels/:tunnel/poll", (visit) => poll(core, agent(visit), visit.request));

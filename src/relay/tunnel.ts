@@ -1,10 +1,13 @@
 import { CommandQueue } from "./command_queue.ts";
+import { ListenStreams } from "./listen_streams.ts";
 import type { RelaySettings, TunnelOptions } from "./options.ts";
 import type { CallOwner, PendingCall } from "./pending_call.ts";
 import { PollWaiter, type WakeReason } from "./poll_waiter.ts";
 import { type Counters, newCounters, type RelayCounts } from "./relay_counts.ts";
 import { RelayError } from "./relay_error.ts";
 import { ReleaseMemory } from "./release_memory.ts";
+import { SessionTable } from "./session_table.ts";
+import { StreamShelf } from "./stream_shelf.ts";
 
 /** A poll reply is not filled beyond this; agents may bound what they read (P-33). In characters. */
 const MAX_REPLY_SIZE = 16 * 1024 * 1024;
@@ -20,6 +23,12 @@ export class Tunnel implements CallOwner {
   /** `Authorization` values that hold a connector key. */
   readonly connectorCredentials: readonly string[];
   readonly counters: Counters = newCounters();
+  /** Sessions of connectors. */
+  readonly sessions: SessionTable;
+  /** Answers of these that can be resumed. */
+  readonly resumable: StreamShelf;
+  /** Streams of these that belong to no call. */
+  readonly listening = new ListenStreams();
   readonly #settings: RelaySettings;
   readonly #queue = new CommandQueue<PendingCall>();
   readonly #waiters = new Set<PollWaiter>();
@@ -43,6 +52,11 @@ export class Tunnel implements CallOwner {
     this.agentCredentials = options.apiKeys.map((key) => `Bearer ${key}`);
     this.connectorCredentials = this.connectorKeys.map((key) => `Bearer ${key}`);
     this.#settings = settings;
+    this.resumable = new StreamShelf(settings.maxReplaySize);
+    this.sessions = new SessionTable(settings.maxSessions, (session) => {
+      this.resumable.removeAllOf(session);
+      this.listening.close(session);
+    });
     // Nobody has to wait for it.
     this.#firstPoll.promise.catch(() => {});
   }
@@ -206,8 +220,10 @@ export class Tunnel implements CallOwner {
     return instanceId !== undefined && this.#releases.take(instanceId, performance.now());
   }
 
-  /** Ends every open poll. */
+  /** Ends every open poll, and every stream that belongs to no call. */
   stop(): void {
+    this.listening.stop();
+    this.resumable.stop();
     for (const waiter of this.#waiters) this.wake(waiter, "stopped");
     this.#firstPoll.reject(new Error(`the relay stopped before tunnel ${this.id} was polled`));
   }

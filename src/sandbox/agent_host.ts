@@ -25,6 +25,7 @@ import {
 } from "../ops/mod.ts";
 import { VERSION } from "../version.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
+import { SharedCounts } from "./shared_counts.ts";
 import { activeBindings } from "./permissions.ts";
 
 /** Takes over a port: everything that arrives there is a {@link ToAgent}. */
@@ -70,17 +71,17 @@ class AgentHost {
   }
 
   hear(message: ToAgent): void {
-    if (message.type === "start") void this.#start(message.start);
+    if (message.type === "start") void this.#start(message.start, new SharedCounts(message.counts));
     else if (message.type === "ask") this.#answer(message.number);
     else if (message.type === "log_level") this.#batchLog.setLevel(message.level);
     else if (message.type === "drain") void this.#stop((agent) => agent.drain(message.limitMs));
     else void this.#stop((agent) => agent.stopNow());
   }
 
-  async #start(start: AgentStart): Promise<void> {
+  async #start(start: AgentStart, counts: SharedCounts): Promise<void> {
     this.#batchLog.setLevel(start.config.log.level);
     try {
-      this.#agent = this.#build(start);
+      this.#agent = this.#build(start, counts);
       await this.#agent.start();
       this.#batchLog.flush();
       this.tell({ type: "started" });
@@ -107,7 +108,7 @@ class AgentHost {
     });
   }
 
-  #build(start: AgentStart): Agent {
+  #build(start: AgentStart, counts: SharedCounts): Agent {
     const { config } = start;
     const { log } = this.#batchLog;
     this.#pollWaitMs = config.controlPlane.pollTimeoutMs;
@@ -138,7 +139,7 @@ class AgentHost {
       discover: main && discovery(main, log.with({ component: "dispatcher" })),
       startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? this.#probe.settled : undefined,
       log,
-      metrics: this.#metrics,
+      metrics: counts.beside(this.#metrics),
       timeline: this.#batchTimeline.timeline,
       instanceId: start.instanceId,
       random: Math.random,

@@ -7,6 +7,7 @@ import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEnt
 import { Keeper } from "./keeper.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { type PermissionSet, workerPermissions } from "./permissions.ts";
+import { SharedCounts } from "./shared_counts.ts";
 
 /** How often the agent is asked for a sign of life, and how long it may stay silent. */
 const HEARTBEAT_MS = 2_000;
@@ -20,8 +21,11 @@ export interface AgentThreadHooks {
   readonly onStatus: (status: AgentStatus) => void;
   /** Current numbers of the running agent. */
   readonly onMetrics: (snapshot: MetricSnapshot) => void;
-  /** The agent was replaced; `lost` commands had been received and were not answered. */
-  readonly onReplaced: (lost: number) => void;
+  /**
+   * The agent was replaced; `lost` commands had been received and were not answered. `unseen` is what it had counted
+   * after its last snapshot.
+   */
+  readonly onReplaced: (lost: number, unseen: AgentSummary) => void;
   /** The agent crashed and the program has to end. */
   readonly onCrashed: (error: string) => void;
 }
@@ -52,6 +56,8 @@ export class AgentThread {
   #keeper: Keeper | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #lastHeard = performance.now();
+  /** What the running agent has counted until now, and until its last snapshot. */
+  #counts = SharedCounts.memory();
   #lastSummary: AgentSummary = emptySummary();
   #groups: readonly number[] = [];
   #started = Promise.withResolvers<void>();
@@ -100,7 +106,7 @@ export class AgentThread {
    * @throws {Error} with the agent's own words when it could not start
    */
   async start(): Promise<void> {
-    this.#send({ type: "start", start: this.#options.start });
+    this.#send({ type: "start", start: this.#options.start, counts: this.#counts });
     await this.#started.promise;
     this.#lastHeard = performance.now();
     const everyMs = this.#options.heartbeatMs ?? HEARTBEAT_MS;
@@ -227,8 +233,11 @@ export class AgentThread {
     const keeper = this.#keeper;
     if (!keeper) return;
     clearInterval(this.#heartbeat);
-    const lost = unended(this.#lastSummary);
+    const last = new SharedCounts(this.#counts).summary;
+    const lost = unended(last);
+    const unseen = sum(last, this.#lastSummary, -1);
     this.#predecessors = this.#lastKnown();
+    this.#counts = SharedCounts.memory();
     this.#options.log.error("agent thread does not answer; replacing it", {
       silent_ms: Math.round(silentMs),
       commands_lost: lost,
@@ -239,7 +248,7 @@ export class AgentThread {
     await keeper.killGroups(this.#groups);
     this.#groups = [];
     this.#lastSummary = emptySummary();
-    this.#options.hooks.onReplaced(lost);
+    this.#options.hooks.onReplaced(lost, unseen);
     const { port1, port2 } = new MessageChannel();
     this.#port.close();
     this.#port = port1;
@@ -263,8 +272,9 @@ export class AgentThread {
 
   /** All numbers so far, where whatever has not ended counts as lost. */
   #lastKnown(): AgentSummary {
-    const all = sum(this.#predecessors, this.#lastSummary);
-    const undeliverable = all.outcomes.undeliverable + unended(this.#lastSummary);
+    const last = new SharedCounts(this.#counts).summary;
+    const all = sum(this.#predecessors, last);
+    const undeliverable = all.outcomes.undeliverable + unended(last);
     return { received: all.received, outcomes: { ...all.outcomes, undeliverable } };
   }
 }
@@ -281,15 +291,17 @@ function unended(summary: AgentSummary): number {
   return summary.received - Object.values(summary.outcomes).reduce((sum, count) => sum + count, 0);
 }
 
-function sum(a: AgentSummary, b: AgentSummary): AgentSummary {
+/** @param times how often the second is added; -1 takes it away */
+function sum(a: AgentSummary, b: AgentSummary, times = 1): AgentSummary {
+  const { outcomes } = a;
   return {
-    received: a.received + b.received,
+    received: a.received + times * b.received,
     outcomes: {
-      answered: a.outcomes.answered + b.outcomes.answered,
-      acknowledged: a.outcomes.acknowledged + b.outcomes.acknowledged,
-      failed_answered: a.outcomes.failed_answered + b.outcomes.failed_answered,
-      expired: a.outcomes.expired + b.outcomes.expired,
-      undeliverable: a.outcomes.undeliverable + b.outcomes.undeliverable,
+      answered: outcomes.answered + times * b.outcomes.answered,
+      acknowledged: outcomes.acknowledged + times * b.outcomes.acknowledged,
+      failed_answered: outcomes.failed_answered + times * b.outcomes.failed_answered,
+      expired: outcomes.expired + times * b.outcomes.expired,
+      undeliverable: outcomes.undeliverable + times * b.outcomes.undeliverable,
     },
   };
 }

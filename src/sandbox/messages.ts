@@ -18,7 +18,8 @@ export interface AgentStart {
 }
 
 export type ToAgent =
-  | { readonly type: "start"; readonly start: AgentStart }
+  /** `counts` is memory of {@link SharedCounts}. */
+  | { readonly type: "start"; readonly start: AgentStart; readonly counts: SharedArrayBuffer }
   /** Answered by `snapshot` with the same number. */
   | { readonly type: "ask"; readonly number: number }
   | { readonly type: "log_level"; readonly level: LogLevel }

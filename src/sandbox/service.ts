@@ -244,8 +244,12 @@ class RunningService implements Service {
           this.#statusAt = performance.now();
         },
         onMetrics: (snapshot) => this.#exposition.update(snapshot),
-        onReplaced: (lost) => {
+        onReplaced: (lost, unseen) => {
           this.#exposition.agentReplaced();
+          this.#own.count("commands_received_total", undefined, unseen.received);
+          for (const [outcome, count] of Object.entries(unseen.outcomes)) {
+            if (count > 0) this.#own.count("commands_outcome_total", { outcome }, count);
+          }
           if (lost > 0) this.#own.count("commands_outcome_total", { outcome: "undeliverable" }, lost);
         },
         onCrashed: (error) => this.#crash.resolve(error),

@@ -2,7 +2,8 @@
 import { type Binding, BINDINGS, type Judgement } from "./compare.ts";
 import type { KnownLosses } from "./known_losses.ts";
 import { OUT_OF_SCOPE } from "./stdio_scope.ts";
-import { type Check, type Revision, SUITE } from "./suite.ts";
+import type { Check, Revision } from "./suite.ts";
+import { SUITE } from "./suite_version.ts";
 
 /** One scenario, directly and through every tunnel. */
 export interface ScenarioRow {

@@ -15,6 +15,13 @@ export const OUT_OF_SCOPE: readonly OutOfScope[] = [
   {
     revision: "2025-11-25",
     bindings: ["stdio"],
+    scenario: "server-sse-polling",
+    checks: { "server-sse-priming-event": 1, "server-sse-retry-field": 1 },
+    reason: "Counts only where answers come as event streams; without notifications JSON is as good.",
+  },
+  {
+    revision: "2025-11-25",
+    bindings: ["stdio"],
     scenario: "server-sse-multiple-streams",
     checks: { "server-sse-streams-functional": 1 },
     reason: "Counts only where answers come as event streams; without notifications JSON is as good.",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../support/e2e_wait.ts";
 import { type FaultControlPlane, type Poll, servePoll } from "../support/fault_control_plane.ts";
 import { POST_FAULTS } from "../support/fault_posts.ts";
 import { POLL_FAULTS } from "../support/fault_polls.ts";
@@ -15,7 +16,7 @@ async function busy(
   await controlPlane.changes.until("running", () => running.every(({ state }) => state === "delivered"));
   const queued = Array.from({ length: counts.queued }, () => controlPlane.add());
   await controlPlane.changes.until("queued", () => queued.every(({ state }) => state === "delivered"));
-  while (holding() < counts.running) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually("the calls at their target", () => holding() === counts.running);
   return [...running, ...queued];
 }
 
@@ -109,7 +110,7 @@ Deno.test("an answer whose first POST hangs during the stop is offered again on 
   await faultRun({ args }, async ({ controlPlane, target, stop }) => {
     controlPlane.onPost = ({ attempt }) => attempt === 0 ? POST_FAULTS["never answered"] : undefined;
     const dated = controlPlane.add({ timeoutMs: 4_000, params: { hold: true } });
-    await controlPlane.changes.until("delivery", () => dated.state === "delivered");
+    await eventually("the call at its target", () => target.holding === 1);
     stop();
     target.release();
     assert.equal((await controlPlane.answerTo(dated)).respCode, 200);

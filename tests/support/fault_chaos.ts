@@ -49,11 +49,6 @@ const TTL_MS = 2_500;
 const DRAIN = "60s";
 
 const STDIO_FAULTS = [
-  "killed in the middle",
-  "killed behind half an answer",
-  "killed behind the answer",
-  "ends with code 0",
-  "says nothing",
   "talks on standard output",
   "answers twice",
   "answers in single bytes",
@@ -63,6 +58,15 @@ const STDIO_FAULTS = [
   "answers with something else",
   "asks first",
   "answers with two megabytes",
+];
+/** These cost the server's other calls their answers, and time: a server that dies too often is started ever later. */
+const DEADLY_ONE_IN = 60;
+const DEADLY_STDIO_FAULTS = [
+  "killed in the middle",
+  "killed behind half an answer",
+  "killed behind the answer",
+  "ends with code 0",
+  "says nothing",
 ];
 
 /** Runs it. @throws {AssertionError} when a command was lost or executed twice, or the program did not end in order */
@@ -85,7 +89,7 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
       stdio.flag("stdio"),
       "--mcp.stdio-concurrency=6",
       "--mcp.max-concurrent-requests=32",
-      "--control-plane.max-inflight=40",
+      "--control-plane.max-inflight=200",
       "--control-plane.poll-timeout=300ms",
       "--control-plane.poll-deadline-guardrail=2s",
       `--mcp.connection-max-ttl=${TTL_MS}ms`,
@@ -159,14 +163,15 @@ function orderParts(dice: Dice, choose: Choose, serial: number): OrderParts {
   const kind = dice.below(100, "kind", serial);
   if (kind < 4) return { kind: "session_termination" };
   if (kind < 7) return { kind: "oauth_discovery" };
-  const channel = dice.below(5, "channel", serial) === 0 ? { channel: "stdio" } : {};
+  const channel = dice.oneIn(8, "channel", serial) ? { channel: "stdio" } : {};
   if (kind < 12) return { kind: "notification", method: "notifications/progress", ...channel };
   if (kind < 13) {
-    const fault = channel.channel === undefined ? "never answered" : "says nothing";
-    return { ...channel, params: { fault }, timeoutMs: 500 + dice.below(1_000, "timeout", serial) };
+    return { params: { fault: "never answered" }, timeoutMs: 500 + dice.below(1_000, "timeout", serial) };
   }
   const fault = channel.channel === undefined
     ? choose("target", [...Object.keys(TARGET_FAULTS), RESUMED_FAULT], serial)
+    : dice.oneIn(DEADLY_ONE_IN, "deadly", serial)
+    ? dice.pick(DEADLY_STDIO_FAULTS, "deadly", serial)
     : choose("stdio", STDIO_FAULTS, serial);
   return {
     ...channel,

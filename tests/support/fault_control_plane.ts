@@ -136,6 +136,8 @@ export class FaultControlPlane implements AsyncDisposable {
   onPoll: (poll: Poll) => PollFault | undefined = () => undefined;
   onPost: (post: Post) => PostFault | undefined = () => undefined;
   onMetadata: ((exchange: Exchange) => Promise<void>) | undefined;
+  /** Answers what is no route of the published wire. */
+  onOther: ((exchange: Exchange) => Promise<void>) | undefined;
   polls = 0;
   posts = 0;
   metadataCalls = 0;
@@ -266,6 +268,7 @@ export class FaultControlPlane implements AsyncDisposable {
     if (route === "GET /poll") await this.#poll(exchange, url.searchParams);
     else if (route === "POST /response") await this.#post(exchange);
     else if (route === "GET ") await this.#metadata(exchange);
+    else if (this.onOther !== undefined) await this.onOther(exchange);
     else {
       this.problems.push(`unexpected ${route}`);
       await exchange.reply(404);

@@ -17,7 +17,8 @@ export interface FaultRunOptions {
   readonly args?: readonly string[];
   /** False binds no HTTP target. */
   readonly http?: boolean;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Is called before the agent starts. */
+  readonly prepare?: (parts: Pick<FaultRun, "controlPlane" | "target">) => void | Promise<void>;
 }
 
 /** How a run must end, where it is not in order. */
@@ -44,11 +45,11 @@ export async function faultRun(
 ): Promise<void> {
   await using controlPlane = await FaultControlPlane.start();
   await using target = await FaultTarget.start();
+  await options.prepare?.({ controlPlane, target });
   const binding = options.http === false ? [] : [`--mcp.server-url=${target.url}`];
   await using agent = await AgentProgram.listening({
     controlPlaneUrl: controlPlane.url,
     args: [...binding, ...QUICK, ...(options.args ?? [])],
-    ...(options.env ? { env: options.env } : {}),
   });
   await agent.program.until("the first poll", () => controlPlane.polls > 0);
   let stopped = false;

@@ -14,6 +14,8 @@ export class FaultTarget implements AsyncDisposable {
   readonly executions = new Map<string, number>();
   /** Answers to the requests of this server that came back. */
   replies = 0;
+  /** Takes the startup probe's first message; undefined answers it well. */
+  onProbe: ((exchange: Exchange) => Promise<void>) | undefined;
   /** Calls that wait for {@link FaultTarget.release}. */
   holding = 0;
   #released = Promise.withResolvers<void>();
@@ -32,9 +34,10 @@ export class FaultTarget implements AsyncDisposable {
     return `${this.server.url}/mcp`;
   }
 
-  /** Lets all held calls go, and later ones at once. */
+  /** Lets the calls go that are held now. */
   release(): void {
     this.#released.resolve();
+    this.#released = Promise.withResolvers();
   }
 
   /** Calls that were executed more than once; empty in every good test. */
@@ -61,7 +64,7 @@ export class FaultTarget implements AsyncDisposable {
     // What OAuth discovery looks for a challenge with.
     if (exchange.request.bodyText === "") return void await exchange.reply(401, "", CHALLENGE);
     const message = JSON.parse(exchange.request.bodyText);
-    if (message.method === "initialize") {
+    if (message.method === "initialize" && this.onProbe === undefined) {
       const result = {
         protocolVersion: "2025-06-18",
         capabilities: {},
@@ -72,6 +75,7 @@ export class FaultTarget implements AsyncDisposable {
     }
     if (message.method === undefined) this.replies++;
     if (message.id === undefined || message.method === undefined) return void await exchange.reply(202);
+    if (message.method === "initialize" && this.onProbe !== undefined) return await this.onProbe(exchange);
     if (message.method !== "work") {
       const error = { code: -32601, message: "no such method" };
       const answer = JSON.stringify({ jsonrpc: "2.0", id: message.id, error });

@@ -31,11 +31,14 @@ const QUESTIONS = [
 function createServer(): McpServer {
   const server = new McpServer({ name: "asking", version: "1.0.0" });
   for (const [name, question, schema] of QUESTIONS) {
-    server.registerTool(name, { description: name }, async ({ sendRequest }) => {
-      // deno-lint-ignore no-explicit-any -- three schemas, one call
-      const said = await sendRequest(question as any, schema as any);
-      return { content: [{ type: "text", text: JSON.stringify(said) }] };
-    });
+    server.registerTool(
+      name,
+      { description: name }, // deno-lint-ignore no-explicit-any -- three schemas, one call
+      async ({ sendRequest }: any) => {
+        const said = await sendRequest(question, schema);
+        return { content: [{ type: "text", text: JSON.stringify(said) }] };
+      },
+    );
   }
   return server;
 }
@@ -49,8 +52,8 @@ async function answer(request: Request): Promise<Response> {
   if (!isInitializeRequest(parsedBody)) return new Response("no such session\n", { status: 404 });
   const transport = new WebStandardStreamableHTTPServerTransport({
     sessionIdGenerator: () => crypto.randomUUID(),
-    onsessioninitialized: (id) => void sessions.set(id, transport),
-    onsessionclosed: (id) => void sessions.delete(id),
+    onsessioninitialized: (id: string) => void sessions.set(id, transport),
+    onsessionclosed: (id: string) => void sessions.delete(id),
   });
   await createServer().connect(transport);
   return await transport.handleRequest(request, { parsedBody });

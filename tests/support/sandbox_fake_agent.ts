@@ -3,6 +3,7 @@
  * misbehaves as the tunnel id of its configuration tells it to.
  */
 import type { FromAgent, ToAgent } from "../../src/sandbox/messages.ts";
+import { SharedCounts } from "../../src/sandbox/shared_counts.ts";
 
 const outcomes = { answered: 1, acknowledged: 0, failed_answered: 0, expired: 0, undeliverable: 0 };
 const summary = { received: 3, outcomes };
@@ -13,6 +14,9 @@ scope.onmessage = ({ data: { port } }) => {
   const tell = (message: FromAgent) => port.postMessage(message);
   port.onmessage = ({ data }: MessageEvent<ToAgent>) => {
     if (data.type === "start") {
+      const counts = new SharedCounts(data.counts);
+      for (let received = 0; received < 3; received++) counts.received();
+      counts.ended("answered");
       start(data.start.config.controlPlane.tunnelId, data.start.executables.child, tell);
     } else if (data.type === "ask") {
       tell({ type: "snapshot", number: data.number, status: undefined, metrics, summary });

@@ -17,6 +17,7 @@ Deno.test("parseAgentResponse() cuts resp_json out as it stands, the last one of
     code: 201,
     headers: {},
     json: '[ 1.0 , "\\u0022resp_json\\u0022:2" ]',
+    asksConnector: false,
     channel: undefined,
   });
 });
