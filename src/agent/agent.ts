@@ -300,7 +300,7 @@ export class Agent {
       if (this.#background.signal.aborted) return;
       const refused = error instanceof ControlPlaneStatusError ? error : undefined;
       log.warn("tunnel metadata fetch failed", {
-        error: describeError(error),
+        error: describeError(error, this.#controlPlane.origin),
         status_code: refused?.status,
         error_code: refused?.detail.code || undefined,
         error_message: refused?.detail.message || undefined,

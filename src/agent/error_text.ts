@@ -5,12 +5,19 @@ import { PollBodyError } from "./decode.ts";
 /**
  * Words for logs and readiness. The message of an error that this program did not word itself may quote payloads,
  * header values or URLs (`JSON.parse` and `new URL` do), so of such an error only its name and place are told (P-156).
+ * @param peer origin of whom was to be reached, told with a failure to reach it
  */
-export function describeError(error: unknown): string {
-  if (error instanceof NetError) return `${error.kind}: ${error.detail}`;
+export function describeError(error: unknown, peer = ""): string {
+  if (error instanceof NetError) return (peer === "" ? "" : `${peer}: `) + netErrorText(error);
   if (!(error instanceof Error)) return `unexpected ${typeof error}`;
   if (isWordedHere(error)) return error.message;
   return `unexpected ${error.name}${placeOf(error)}`;
+}
+
+/** The published word for the failure, and the detail where that says more. */
+function netErrorText({ kind, detail }: NetError): string {
+  const words = kind.replaceAll("_", " ");
+  return detail.startsWith(words) ? detail : `${words}: ${detail}`;
 }
 
 function isWordedHere(error: Error): boolean {

@@ -251,7 +251,7 @@ export class Poller {
     const delayMs = Math.max(backoffMs, retryAfterMs);
     state.consecutiveFailures++;
     state.lastStatus = status;
-    state.lastError = describeError(error);
+    state.lastError = describeError(error, this.deps.controlPlane.origin);
     metrics.count("commands_poll_errors_total", { error_kind: errorKind(error) });
     this.#logFailure(error, delayMs, refused);
     await this.#pause(delayMs);
@@ -261,7 +261,7 @@ export class Poller {
     const timedOut = error instanceof ControlPlaneTimeoutError;
     const status = error instanceof ControlPlaneStatusError ? error : undefined;
     const fields = {
-      error: describeError(error),
+      error: this.state.lastError,
       retry_in_ms: Math.round(delayMs),
       tunnel_request_id: status?.serviceRequestId || "missing_request_id",
       status_code: status?.status,

@@ -110,7 +110,7 @@ export class Responder {
       } catch (error) {
         if (signal.aborted) return { type: "given_up", reason: lastError || endOf(signal) };
         metrics.count("commands_response_post_errors_total");
-        lastError = describeError(error);
+        lastError = describeError(error, controlPlane.origin);
         const status = error instanceof ControlPlaneStatusError ? error.status : 0;
         if (status === 413) return { type: "too_large" };
         if (!isTransient(error)) return { type: "refused", reason: lastError };
