@@ -4,7 +4,7 @@
  */
 
 /** Suites in the order in which a failure tells most. */
-const SUITES = ["unit", "wire", "e2e", "fault", "ui"];
+const SUITES = ["unit", "wire", "conformance", "e2e", "fault", "ui"];
 /** Checks for leaked operations and resources; Deno 2.9 made them optional, before they were always on. */
 const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
 const SANITIZERS = major > 2 || minor >= 9 ? ["--sanitize-ops", "--sanitize-resources"] : [];

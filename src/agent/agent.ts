@@ -315,7 +315,7 @@ export class Agent {
     metrics.gauge("commands_queue_length", () => this.#queue.length);
     metrics.gauge("commands_in_flight", () => this.#received - this.#dispatcher.ended);
     metrics.gauge("dispatcher_worker_pool_capacity", () => this.#config.mcp.maxConcurrentRequests);
-    metrics.gauge("dispatcher_worker_pool_occupancy", () => this.#dispatcher.running);
+    metrics.gauge("dispatcher_worker_pool_occupancy", () => this.#dispatcher.busyWorkers);
     metrics.gauge(
       "commands_poll_last_successful_timestamp_seconds",
       () => this.#poller.state.lastSuccessUnixSeconds,

@@ -49,3 +49,11 @@ export type Command = JsonRpcCommand | SessionTerminationCommand | OAuthDiscover
 export function commandKind(command: Command): string {
   return command.type === "jsonrpc" ? command.kind : command.type;
 }
+
+/**
+ * A message that waits for nothing: a notification, or the connector's answer to a request of the target. It may be just
+ * what a running call waits for, so it must never stand behind one.
+ */
+export function isAside(command: Command): boolean {
+  return command.type === "jsonrpc" && command.kind !== "call";
+}

@@ -1,7 +1,7 @@
 /** Takes commands from the queue as soon as a worker and their channel have room (section 10). */
 import type { Channel } from "../channels/mod.ts";
 import type { Outcome } from "../ops/mod.ts";
-import type { Command } from "./command.ts";
+import { type Command, isAside } from "./command.ts";
 import { CommandRun, type RunDeps } from "./command_run.ts";
 import type { CommandQueue } from "./queue.ts";
 
@@ -26,6 +26,7 @@ export class Dispatcher {
   };
   readonly #running = new Set<CommandRun>();
   readonly #runningByChannel = new Map<string, number>();
+  #asides = 0;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -34,6 +35,11 @@ export class Dispatcher {
   /** Commands that are being worked on. */
   get running(): number {
     return this.#running.size;
+  }
+
+  /** Workers in use; messages that wait for nothing take none. */
+  get busyWorkers(): number {
+    return this.#running.size - this.#asides;
   }
 
   /** Commands that have ended. */
@@ -46,9 +52,7 @@ export class Dispatcher {
   /** Starts whatever can be started now. */
   pump(): void {
     if (this.#closed) return this.#answerWaiting();
-    while (this.#running.size < this.deps.workers) {
-      const command = this.deps.queue.take(this.#isOpen);
-      if (!command) return;
+    for (let command = this.#next(); command; command = this.#next()) {
       this.#start(command, (run) => run.run());
     }
   }
@@ -85,7 +89,17 @@ export class Dispatcher {
     for (const command of this.deps.queue.takeAll()) this.#start(command, (run) => run.answerUnexecuted());
   }
 
-  readonly #isOpen = (channelName: string): boolean => {
+  #next(): Command | undefined {
+    return this.deps.queue.take(this.#isOpen);
+  }
+
+  /**
+   * Calls need a worker and room in their channel. Notifications and the connector's answers need neither, or a call
+   * that waits for one of them would wait for itself; only their own number is bounded.
+   */
+  readonly #isOpen = (channelName: string, aside: boolean): boolean => {
+    if (aside) return this.#asides < this.deps.workers;
+    if (this.busyWorkers >= this.deps.workers) return false;
     const limit = this.deps.channels.get(channelName)?.maxConcurrentCalls;
     return limit === undefined || (this.#runningByChannel.get(channelName) ?? 0) < limit;
   };
@@ -93,13 +107,16 @@ export class Dispatcher {
   #start(command: Command, work: (run: CommandRun) => Promise<{ outcome: Outcome }>): void {
     const { channel: name } = command;
     const run = new CommandRun(command, this.deps.channels.get(name), this.deps);
+    const aside = isAside(command);
     this.#running.add(run);
-    this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 0) + 1);
+    if (aside) this.#asides++;
+    else this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 0) + 1);
     work(run).then((end) => {
       if (!this.#running.delete(run)) return;
       this.outcomes[end.outcome]++;
       this.deps.onEnded(command);
-      this.#leave(name);
+      if (aside) this.#asides--;
+      else this.#leave(name);
       this.pump();
       if (this.#running.size === 0) this.#wakeIdle();
     });

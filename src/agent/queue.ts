@@ -1,8 +1,9 @@
-import type { Command } from "./command.ts";
+import { type Command, isAside } from "./command.ts";
 
 /**
  * The bounded line between poller and dispatcher (P-77). It is first in, first out per channel, so that a channel
- * which is busy does not hold up the others (P-78).
+ * which is busy does not hold up the others (P-78); and messages that wait for nothing have a lane of their own, so that
+ * no call holds them up.
  */
 export class CommandQueue {
   readonly #lanes = new Map<string, Lane>();
@@ -24,26 +25,28 @@ export class CommandQueue {
 
   /** Puts a command at the end. The caller has made sure of {@link free} (P-47). */
   push(command: Command): void {
-    let lane = this.#lanes.get(command.channel);
-    if (!lane) this.#lanes.set(command.channel, lane = new Lane());
+    const aside = isAside(command);
+    const key = laneKey(command.channel, aside);
+    let lane = this.#lanes.get(key);
+    if (!lane) this.#lanes.set(key, lane = new Lane(command.channel, aside));
     lane.push({ command, order: this.#order++ });
     this.#length++;
   }
 
   /**
-   * Takes the oldest command whose channel can take one now.
-   * @param isOpen whether a channel can take a command
+   * Takes the oldest command that can be started now.
+   * @param isOpen whether a channel can take a command, or a message that waits for nothing
    */
-  take(isOpen: (channel: string) => boolean): Command | undefined {
+  take(isOpen: (channel: string, aside: boolean) => boolean): Command | undefined {
     let best: Lane | undefined;
-    for (const [channel, lane] of this.#lanes) {
-      if (lane.head === undefined || !isOpen(channel)) continue;
+    for (const lane of this.#lanes.values()) {
+      if (lane.head === undefined || !isOpen(lane.channel, lane.aside)) continue;
       if (best?.head === undefined || lane.head.order < best.head.order) best = lane;
     }
     const command = best?.shift();
     if (command) {
       // Channel names come from remote callers: an empty lane that stayed would be one more to walk for ever.
-      if (best?.head === undefined) this.#lanes.delete(command.channel);
+      if (best && best.head === undefined) this.#lanes.delete(laneKey(best.channel, best.aside));
       this.#length--;
       this.#wakeWaiters();
     }
@@ -77,6 +80,11 @@ export class CommandQueue {
   }
 }
 
+/** Channel names hold no blanks. */
+function laneKey(channel: string, aside: boolean): string {
+  return aside ? `${channel} aside` : channel;
+}
+
 interface Entry {
   readonly command: Command;
   readonly order: number;
@@ -84,6 +92,8 @@ interface Entry {
 
 /** A list that is cheap at both ends: taken entries are cut off only now and then. */
 class Lane {
+  constructor(readonly channel: string, readonly aside: boolean) {}
+
   #entries: Entry[] = [];
   #first = 0;
 

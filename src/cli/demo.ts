@@ -51,7 +51,7 @@ export async function demoCommand(options: DemoOptions, io: CliIo): Promise<numb
     io.stderr(`agent thread crashed: ${end.error}\n`);
     return 1;
   } finally {
-    await tunnel?.stop();
+    await tunnel?.stop(signals.next());
     await stub.stop();
     signals.close();
   }

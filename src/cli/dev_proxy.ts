@@ -31,7 +31,7 @@ export async function devProxyCommand(options: DevProxyOptions, io: CliIo): Prom
     return 1;
   } finally {
     clearTimeout(timer);
-    await tunnel?.stop();
+    await tunnel?.stop(signals.next());
     signals.close();
   }
 }

@@ -64,8 +64,11 @@ export interface LocalTunnel {
   readonly healthUrl: string;
   readonly service: Service;
   readonly relay: Relay;
-  /** Stops the agent without losing anything, then the relay at once. Idempotent. */
-  stop(): Promise<void>;
+  /**
+   * Stops the agent without losing anything, then the relay at once. Idempotent.
+   * @param hurry when it settles, the agent is not waited for any longer
+   */
+  stop(hurry: Promise<unknown>): Promise<void>;
 }
 
 /**
@@ -153,8 +156,8 @@ function running(
   const path = `/v1/mcp/${options.tunnelId}`;
   const isUnix = options.listenUnixSocket !== "";
   let stopped: Promise<void> | undefined;
-  const stop = async () => {
-    await service.drain();
+  const stop = async (hurry: Promise<unknown>) => {
+    await Promise.race([service.drain(), hurry.then(() => service.stopNow())]);
     await relay.stop();
   };
   return {
@@ -171,7 +174,7 @@ function running(
     healthUrl: service.healthUrl,
     service,
     relay,
-    stop: () => stopped ??= stop(),
+    stop: (hurry) => stopped ??= stop(hurry),
   };
 }
 

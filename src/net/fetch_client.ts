@@ -38,7 +38,7 @@ class FetchClient implements HttpClient {
       const response = await fetch(request.url, {
         client: this.#client,
         method: request.method,
-        headers: request.headers as [string, string][],
+        headers: request.headers.map(([name, value]): [string, string] => [name, asByteString(value)]),
         body: request.body as BodyInit | undefined,
         redirect: "manual",
         signal: abort.signal,
@@ -56,6 +56,14 @@ class FetchClient implements HttpClient {
     this.#closed = true;
     this.#client.close();
   }
+}
+
+const encoder = new TextEncoder();
+
+/** Values are text and travel as UTF-8; `fetch` takes them as bytes, one character each. */
+function asByteString(value: string): string {
+  if (!/[^\x00-\x7f]/.test(value)) return value;
+  return Array.from(encoder.encode(value), (byte) => String.fromCharCode(byte)).join("");
 }
 
 class FetchResponse implements HttpResponse {

@@ -5,7 +5,7 @@
  * Fetch standard's `Headers` cannot promise (P-188). Bodies are bytes; nobody decodes what nobody reads.
  */
 
-/** Header fields in wire order; a name may occur more than once, in any letter case. */
+/** Header fields in wire order; a name may occur more than once, in any letter case. Values are text, sent as UTF-8. */
 export type HeaderPairs = ReadonlyArray<readonly [name: string, value: string]>;
 
 /** One outgoing request. */

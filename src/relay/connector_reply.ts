@@ -25,6 +25,8 @@ export interface ConnectorReplyParts {
   readonly acceptsEvents: boolean;
   /** The session of the request, where the relay knows it. */
   readonly session: Session | undefined;
+  /** `Authorization` of the request, where its answer can be resumed. Secret. */
+  readonly authorization: string | undefined;
   /** What the answer means for sessions. */
   readonly sessionStep: SessionStep | undefined;
   /** The connector's message when it is a request, which waits for an answer. */
@@ -113,10 +115,16 @@ export class ConnectorReply implements CallReply {
 
   /** A stream that its connector can come back to; for requests of sessions that the relay knows. */
   #resumable(): ResumableStream | undefined {
-    const { session, callText, tunnel, requestId } = this.#parts;
+    const { session, authorization, callText, tunnel, requestId } = this.#parts;
     if (session === undefined || callText === undefined) return undefined;
     const token = requestId.slice(requestId.indexOf("_") + 1);
-    return new ResumableStream({ token, session, shelf: tunnel.resumable, connection: this.#connection() });
+    return new ResumableStream({
+      token,
+      session,
+      authorization,
+      shelf: tunnel.resumable,
+      connection: this.#connection(),
+    });
   }
 
   /** MCP wants 202 for what is no request; a target without HTTP knows no statuses (2025-11-25, sending messages 4). */

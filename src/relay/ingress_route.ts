@@ -11,7 +11,7 @@ import { type ConnectorAccess, connectorAccess, connectorRefused } from "./keys.
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
 import { beginsSession, endsSession, type SessionStep } from "./session_steps.ts";
-import type { Session } from "./session_table.ts";
+import { type Session, SessionTable } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 const SESSION_ID = HEADER.mcpSessionId.toLowerCase();
@@ -31,7 +31,7 @@ export async function ingress(
 ): Promise<HttpReply> {
   const { tunnel, channel, access } = address(core, tunnelId, channelSegment, request);
   const { headers } = request;
-  const session = sessionOf(tunnel, channel, headers);
+  const session = sessionOf(tunnel, channel, request);
   const keepAuthorization = access === "keep-authorization";
   if (request.method === "POST") {
     const message = await readMessage(core, request);
@@ -92,16 +92,23 @@ export function address(
  * The session that a request names, where the relay knows it; others are the target's to judge.
  * @throws {RelayError} 404 for one that is over (MCP 2025-11-25, session management)
  */
-export function sessionOf(tunnel: Tunnel, channel: string, headers: HeaderFields): Session | undefined {
+export function sessionOf(
+  tunnel: Tunnel,
+  channel: string,
+  { method, headers }: HttpRequest,
+): Session | undefined {
   const id = headers.get(SESSION_ID);
   if (id === undefined || id === "") return undefined;
   const session = tunnel.sessions.find(channel, id);
-  if (session === undefined && tunnel.sessions.isOver(channel, id)) {
+  if (session !== undefined) return session;
+  // What a second end of its own session means is the target's to say.
+  if (method === "DELETE" && !SessionTable.isIssued(id)) return undefined;
+  if (tunnel.sessions.isOver(channel, id)) {
     throw new RelayError("mcp_session_not_found", "This session is over; begin a new one.", {
       param: HEADER.mcpSessionId,
     });
   }
-  return session;
+  return undefined;
 }
 
 /**
@@ -161,6 +168,7 @@ function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: H
     requestId,
     acceptsEvents: acceptsEventStream(request.headers.get("accept")),
     session,
+    authorization: session === undefined ? undefined : request.headers.get("authorization"),
     sessionStep,
     callText,
     metadataUrl: () => metadataUrl(publicBase(core, request), tunnel.id),

@@ -63,6 +63,13 @@ const GAUGES: readonly Plain[] = [
     (_, counts) => counts.notificationsHeld,
   ],
   ["relay_open_polls", "Polls that are open", (_, counts) => counts.openPolls],
+  ["relay_mcp_sessions", "MCP sessions that the relay knows", (tunnel) => tunnel.sessions.size],
+  ["relay_listen_streams", "Open event streams that belong to no call", (tunnel) => tunnel.listening.size],
+  [
+    "relay_resumable_size_chars",
+    "Size of what is kept for connectors that come back to their stream",
+    (tunnel) => tunnel.resumable.size,
+  ],
   [
     "relay_last_poll_timestamp_seconds",
     "Unix time of the last poll, 0 before the first",

@@ -1,4 +1,5 @@
 import { EventStream, type EventStreamOptions, eventText } from "./event_stream.ts";
+import { equalsInConstantTime } from "./keys.ts";
 import type { Session } from "./session_table.ts";
 import type { StreamShelf } from "./stream_shelf.ts";
 
@@ -35,6 +36,8 @@ export interface ResumableStreamParts {
   /** First part of the event ids; unique, `[a-z0-9]`. */
   readonly token: string;
   readonly session: Session;
+  /** `Authorization` of the request; a session id alone proves nothing (MCP, security best practices). Secret. */
+  readonly authorization: string | undefined;
   readonly shelf: StreamShelf;
   readonly connection: EventStreamOptions;
 }
@@ -46,6 +49,7 @@ export interface ResumableStreamParts {
 export class ResumableStream {
   readonly token: string;
   readonly session: Session;
+  readonly #authorization: string | undefined;
   readonly #shelf: StreamShelf;
   readonly #connection: EventStreamOptions;
   readonly #kept: KeptEvent[] = [];
@@ -55,9 +59,10 @@ export class ResumableStream {
   #isOver = false;
   #isKept = true;
 
-  constructor({ token, session, shelf, connection }: ResumableStreamParts) {
+  constructor({ token, session, authorization, shelf, connection }: ResumableStreamParts) {
     this.token = token;
     this.session = session;
+    this.#authorization = authorization;
     this.#shelf = shelf;
     this.#connection = connection;
     shelf.add(this);
@@ -85,6 +90,15 @@ export class ResumableStream {
   /** Whether an event of this number has been. */
   has(number: number): boolean {
     return number <= this.#last;
+  }
+
+  /** Whether a request comes from whom the answer is for. @param authorization what it shows, if anything */
+  belongsTo(session: Session, authorization: string | undefined): boolean {
+    if (session !== this.session) return false;
+    if (authorization === undefined || this.#authorization === undefined) {
+      return authorization === this.#authorization;
+    }
+    return equalsInConstantTime(authorization, this.#authorization);
   }
 
   /** A further connection, in place of the one there was: first what came behind an event, then what comes. */

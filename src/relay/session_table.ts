@@ -38,6 +38,11 @@ export class SessionTable {
     return ISSUED_PREFIX + randomText(32);
   }
 
+  /** True for ids that only a relay can have made. */
+  static isIssued(id: string): boolean {
+    return ISSUED.test(id);
+  }
+
   begin(session: Session): void {
     const key = keyOf(session.channel, session.id);
     this.#ended.delete(key);
@@ -60,7 +65,7 @@ export class SessionTable {
   /** True for an id that is known to be over, or can only have been issued by an earlier run. */
   isOver(channel: string, id: string): boolean {
     const key = keyOf(channel, id);
-    return this.#ended.has(key) || (ISSUED.test(id) && !this.#sessions.has(key));
+    return this.#ended.has(key) || (SessionTable.isIssued(id) && !this.#sessions.has(key));
   }
 
   /** Ends a session, also one that began before this relay did. */

@@ -5,7 +5,7 @@ import type { HttpRequest } from "./http1/http_request.ts";
 import { acceptsEventStream, address, sessionOf } from "./ingress_route.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
-import { parseEventId, type ResumableStream } from "./resumable_stream.ts";
+import { parseEventId } from "./resumable_stream.ts";
 import type { Session } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -24,7 +24,7 @@ export function openStream(
 ): HttpReply {
   const { tunnel, channel } = address(core, tunnelId, channelSegment, request);
   const { headers } = request;
-  const session = sessionOf(tunnel, channel, headers);
+  const session = sessionOf(tunnel, channel, request);
   if (session === undefined) {
     throw new RelayError("method_not_allowed", "There is no stream without a session that began here.", {
       headers: { allow: "POST, DELETE" },
@@ -53,8 +53,9 @@ export function openStream(
 function resume(tunnel: Tunnel, session: Session, lastEventId: string, request: HttpRequest): EventStream {
   const position = parseEventId(lastEventId);
   const stream = position === undefined ? undefined : tunnel.resumable.get(position.token);
+  const isOwn = stream?.belongsTo(session, request.headers.get("authorization")) === true;
   // 404 would tell the connector that its session is over.
-  if (position === undefined || stream === undefined || !fits(stream, session, position.number)) {
+  if (position === undefined || stream === undefined || !isOwn || !stream.has(position.number)) {
     throw new RelayError("unknown_event_id", "No stream of this session with that event is kept.", {
       param: "Last-Event-ID",
     });
@@ -62,10 +63,6 @@ function resume(tunnel: Tunnel, session: Session, lastEventId: string, request: 
   const reader = stream.resume(position.number);
   request.onHangUp(() => stream.detach(reader));
   return reader;
-}
-
-function fits(stream: ResumableStream, session: Session, number: number): boolean {
-  return stream.session === session && stream.has(number);
 }
 
 function listen(core: RelayCore, tunnel: Tunnel, session: Session, request: HttpRequest): EventStream {

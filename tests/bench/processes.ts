@@ -28,8 +28,8 @@ export async function startProcess(
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new LineStream()).getReader();
-  const nextLine = async () => (await lines.read()).value;
+  const lines = linesOf(child.stdout);
+  const nextLine = async () => (await lines.next()).value ?? undefined;
   let line = await nextLine();
   while (line !== undefined && !line.includes(readyText)) line = await nextLine();
   if (line === undefined) throw new Error(`${args.join(" ")} ended before it was ready`);
@@ -50,16 +50,13 @@ export async function startProcess(
   };
 }
 
-class LineStream extends TransformStream<string, string> {
-  constructor() {
-    let rest = "";
-    super({
-      transform(text, controller) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) controller.enqueue(line);
-      },
-    });
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
   }
 }
 

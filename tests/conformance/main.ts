@@ -11,10 +11,11 @@ import { measure } from "./measure.ts";
 import { isGood, jsonReport, type ScenarioRow, textReport } from "./report.ts";
 import { listScenarios, REVISIONS } from "./suite.ts";
 
-const USAGE = `Usage: deno task conformance [--only TEXT] [--json]
+const USAGE = `Usage: deno task conformance [--only TEXT] [--json] [--stdio-concurrency N]
 
-  --only TEXT  only scenarios whose name holds this text
-  --json       print the comparison as JSON
+  --only TEXT            only scenarios whose name holds this text
+  --json                 print the comparison as JSON
+  --stdio-concurrency N  calls that run at once over the stdio server (default: 16; the agent's own default is 1)
 `;
 
 const { values } = parseArgs({
@@ -22,6 +23,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
+    "stdio-concurrency": { type: "string", default: "16" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -37,7 +39,8 @@ for (const revision of REVISIONS) {
   const scenarios = all.filter((name) => name.includes(values.only));
   if (scenarios.length === 0) continue;
   const isWholeSet = scenarios.length === all.length;
-  rows.push(...await measure({ revision, scenarios, isWholeSet, known: known.losses }));
+  const stdioConcurrency = Number(values["stdio-concurrency"]);
+  rows.push(...await measure({ revision, scenarios, isWholeSet, known: known.losses, stdioConcurrency }));
 }
 if (rows.length === 0) {
   console.error(`No scenario has "${values.only}" in its name.`);

@@ -14,6 +14,8 @@ export interface MeasureOptions {
   /** Whether these are all. */
   readonly isWholeSet: boolean;
   readonly known: readonly KnownLoss[];
+  /** Calls that may run at once over a stdio target. */
+  readonly stdioConcurrency: number;
 }
 
 /** @throws {SuiteError} and errors of the processes that take part */
@@ -52,8 +54,8 @@ async function measureTunnel(
   targetUrl: string,
   direct: Findings,
 ): Promise<Map<string, Judgement>> {
-  const { revision, scenarios, known } = options;
-  await using tunnel = await openTunnel(binding, targetUrl);
+  const { revision, scenarios, known, stdioConcurrency } = options;
+  await using tunnel = await openTunnel({ binding, targetUrl, stdioConcurrency });
   const judged = (findings: Findings, names: readonly string[]) =>
     names.map((scenario) =>
       judge(

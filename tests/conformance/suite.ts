@@ -87,7 +87,7 @@ async function findings(path: string): Promise<Findings> {
 /** Runs the suite's program to its end. Failed checks are in its results and are no failure here. */
 async function suite(args: readonly string[], onLine: (line: string) => void): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-lock", "--no-check", "--quiet", PROGRAM, ...args],
+    args: ["run", "-A", "--frozen", "--no-check", "--quiet", PROGRAM, ...args],
     cwd: CHECKOUT,
     env: { NO_COLOR: "1" },
     stdin: "null",

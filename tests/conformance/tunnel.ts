@@ -11,8 +11,6 @@ export interface McpEndpoint extends AsyncDisposable {
 
 const SERVER = new URL("./everything_server.ts", import.meta.url).pathname;
 const SERVER_COMMAND = [Deno.execPath(), "run", "-A", "--frozen", "--no-check", SERVER];
-/** Subscriptions stay open while other calls run; the default of one call at a time would not let these through. */
-const STDIO_CONCURRENCY = 16;
 /** Subscriptions whose connector has gone may still run when a measurement is over. */
 const DRAIN_TIMEOUT = "1s";
 
@@ -28,8 +26,16 @@ export async function startTarget(): Promise<McpEndpoint> {
   }
 }
 
+export interface TunnelOptions {
+  readonly binding: Binding;
+  /** Of the target over HTTP. */
+  readonly targetUrl: string;
+  /** Calls that may run at once over the target as a child process. */
+  readonly stdioConcurrency: number;
+}
+
 /** Starts a relay and an agent that is bound to the target, over its URL or as a child process of its own. */
-export async function openTunnel(binding: Binding, targetUrl: string): Promise<McpEndpoint> {
+export async function openTunnel(options: TunnelOptions): Promise<McpEndpoint> {
   await using started = new AsyncDisposableStack();
   const relay = started.use(tunnelClient([
     "relay",
@@ -41,7 +47,7 @@ export async function openTunnel(binding: Binding, targetUrl: string): Promise<M
   const agent = started.use(
     await AgentProgram.listening({
       controlPlaneUrl,
-      args: [...bindingFlags(binding, targetUrl), `--shutdown.drain-timeout=${DRAIN_TIMEOUT}`],
+      args: [...bindingFlags(options), `--shutdown.drain-timeout=${DRAIN_TIMEOUT}`],
     }),
   );
   await agent.untilReadyz(200, /^ready/);
@@ -56,10 +62,10 @@ export async function openTunnel(binding: Binding, targetUrl: string): Promise<M
   };
 }
 
-function bindingFlags(binding: Binding, targetUrl: string): string[] {
+function bindingFlags({ binding, targetUrl, stdioConcurrency }: TunnelOptions): string[] {
   if (binding === "http") return [`--mcp.server-url=${targetUrl}`];
   const command = [...SERVER_COMMAND, "stdio"].join(" ");
-  return [`--mcp.command=${command}`, `--mcp.stdio-concurrency=${STDIO_CONCURRENCY}`];
+  return [`--mcp.command=${command}`, `--mcp.stdio-concurrency=${stdioConcurrency}`];
 }
 
 /** The URLs that the relay prints as JSON when it serves; undefined before. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { AgentProgram } from "../support/e2e_agent.ts";
 import { connect } from "../support/e2e_clients.ts";
 import { processesWith } from "../support/e2e_processes.ts";
 import { tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
+import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 
 Deno.test("demo --once shows one tool call through the tunnel and ends", async () => {
   const mark = `e2e-${crypto.randomUUID()}`;
@@ -46,8 +48,6 @@ Deno.test("demo stays up for any client and for a browser until SIGINT", async (
 });
 
 Deno.test("run --embedded-mcp-stub serves the demo server through a tunnel [R-5 … R-8]", async (t) => {
-  const { AgentProgram } = await import("../support/e2e_agent.ts");
-  const { TestRelay, TUNNEL_ID } = await import("../support/e2e_relay.ts");
   await using relay = await TestRelay.start();
   await using agent = await AgentProgram.serving(relay, {
     args: ["--embedded-mcp-stub", "--embedded-mcp-server-name=my-stub"],

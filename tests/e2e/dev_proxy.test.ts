@@ -6,7 +6,7 @@ import { call } from "../support/e2e_json_rpc.ts";
 import { processesWith } from "../support/e2e_processes.ts";
 import { type Program, tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
 import { EVERYTHING_STDIO, freePort } from "../support/e2e_servers.ts";
-import { json, Target } from "../support/e2e_target.ts";
+import { json, SlowTarget, Target } from "../support/e2e_target.ts";
 
 const TUNNEL = "tunnel_22222222222222222222222222222222";
 
@@ -204,6 +204,21 @@ Deno.test("dev proxy refuses flags that contradict each other, and says so witho
     assert.doesNotMatch(end.stderr, /\n\s+at /);
     assert.equal(end.stdout, "");
   }));
+});
+
+Deno.test("dev proxy drains when it stops, and a second signal does not wait for that", async () => {
+  await using target = new SlowTarget();
+  await using program = devProxy([`--mcp-server-url=${target.url}`]);
+  const [, url = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
+  const gone = assert.rejects(call(url, 1, "work"), TypeError);
+  await program.until("the call runs", () => target.gate.waiting === 1);
+  const startedAt = performance.now();
+  program.signal("SIGINT");
+  await program.until("draining", () => /draining/.test(program.stderr));
+  program.signal("SIGINT");
+  assert.equal((await program.ended()).code, 0);
+  assert.ok(performance.now() - startedAt < 3_000, "it waited for the call");
+  await gone;
 });
 
 Deno.test("dev proxy says which port is taken, and leaves nothing behind", async () => {

@@ -67,11 +67,15 @@ Deno.test("a wall clock that jumps moves no deadline, no wait and no readiness [
     assert.equal(JSON.parse(stopped[0]!).answered, 15);
   } finally {
     await input.close().catch(() => {});
-    try {
-      child.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has ended
-    }
+    endForSure(child);
     await log;
   }
 });
+
+function endForSure(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // it has ended
+  }
+}

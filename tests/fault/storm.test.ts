@@ -1,46 +1,52 @@
 import assert from "node:assert/strict";
 import { POLL_FAULTS } from "../support/fault_polls.ts";
 import { POST_FAULTS } from "../support/fault_posts.ts";
-import { ATTEMPT_MS, faultRun } from "../support/fault_run.ts";
+import { faultRun } from "../support/fault_run.ts";
 
-const STORM_MS = 2_500;
-
-async function storm(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, STORM_MS));
-}
+/** The first delay of the backoff, less what a timer may be early. */
+const FIRST_DELAY_MS = 190;
 
 for (
-  const name of [
-    "503",
-    "500",
-    "429 with Retry-After: 1",
-    "closed without an answer",
-    "a page with 200",
+  const [name, delayMs] of [
+    ["503", FIRST_DELAY_MS],
+    ["429 with Retry-After: 1", 990],
+    ["a page with 200", FIRST_DELAY_MS],
   ] as const
 ) {
-  Deno.test(`polls in a storm of "${name}" come ever later; behind it everything is served`, async () => {
+  Deno.test(`polls in a storm of "${name}" are ${delayMs} ms apart or more; behind it everything is served`, async () => {
     await faultRun({}, async ({ controlPlane, agent }) => {
-      controlPlane.onPoll = () => POLL_FAULTS[name];
+      const times: number[] = [];
+      controlPlane.onPoll = () => {
+        times.push(performance.now());
+        return POLL_FAULTS[name];
+      };
       const orders = Array.from({ length: 30 }, () => controlPlane.add());
-      const before = controlPlane.polls;
-      await storm();
-      const polls = controlPlane.polls - before;
-      assert.ok(polls >= 1 && polls <= 10, `${polls} polls in ${STORM_MS} ms`);
+      await controlPlane.changes.until("four polls", () => times.length >= 4, 20_000);
       controlPlane.onPoll = () => undefined;
+      const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+      assert.ok(gaps.every((gap) => gap >= delayMs), `polls were ${gaps} ms apart`);
       for (const order of orders) assert.equal((await controlPlane.answerTo(order, 30_000)).respCode, 200);
       await agent.untilReadyz(200, /^ready/);
     });
   });
 }
 
-for (const name of ["504", "429 with Retry-After: 1", "reset without an answer"] as const) {
-  Deno.test(`answers in a storm of "${name}" come ever later; behind it each is accepted once`, async () => {
+for (const [name, delayMs] of [["504", FIRST_DELAY_MS], ["429 with Retry-After: 1", 990]] as const) {
+  Deno.test(`attempts to answer in a storm of "${name}" are ${delayMs} ms apart or more; behind it each is accepted once`, async () => {
     await faultRun({}, async ({ controlPlane }) => {
-      controlPlane.onPost = () => POST_FAULTS[name];
+      const times = new Map<string, number[]>();
+      controlPlane.onPost = ({ order }) => {
+        const id = order?.requestId ?? "";
+        times.set(id, [...times.get(id) ?? [], performance.now()]);
+        return POST_FAULTS[name];
+      };
       const orders = Array.from({ length: 10 }, () => controlPlane.add());
-      await storm();
-      assert.ok(controlPlane.posts <= orders.length * 10, `${controlPlane.posts} posts in ${STORM_MS} ms`);
+      const thrice = () => times.size === 10 && [...times.values()].every(({ length }) => length >= 3);
+      await controlPlane.changes.until("three attempts each", thrice, 20_000);
       controlPlane.onPost = () => undefined;
+      for (const attempts of times.values()) {
+        assert.ok(attempts.every((at, index) => index === 0 || at - (attempts[index - 1] ?? 0) >= delayMs));
+      }
       for (const order of orders) assert.equal((await controlPlane.answerTo(order, 30_000)).respCode, 200);
       assert.ok(orders.every(({ repeats }) => repeats === 0));
     });
@@ -48,16 +54,16 @@ for (const name of ["504", "429 with Retry-After: 1", "reset without an answer"]
 }
 
 for (const greeting of ["ignore", "reset"] as const) {
-  Deno.test(`a control plane that meets every connection with "${greeting}" is left alone between attempts, and used when it is back`, async () => {
+  Deno.test(`a control plane that meets every connection with "${greeting}" is tried again and again, and used when it is back`, async () => {
     await faultRun({}, async ({ controlPlane, agent }) => {
       await controlPlane.server.refuse();
       controlPlane.server.greet = () => greeting;
       await controlPlane.server.accept();
       const before = controlPlane.server.accepted;
       const orders = [controlPlane.add(), controlPlane.add()];
-      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS + 1_000));
-      const attempts = controlPlane.server.accepted - before;
-      assert.ok(attempts >= 1 && attempts <= 10, `${attempts} connections`);
+      const startedAt = performance.now();
+      await agent.program.until("three attempts", () => controlPlane.server.accepted >= before + 3);
+      assert.ok(performance.now() - startedAt >= FIRST_DELAY_MS);
       controlPlane.server.greet = () => "serve";
       for (const order of orders) assert.equal((await controlPlane.answerTo(order, 30_000)).respCode, 200);
       await agent.untilReadyz(200, /^ready/);
@@ -74,12 +80,14 @@ Deno.test("more commands than there is room for are all taken, executed and answ
   await faultRun({ args }, async ({ controlPlane, target, agent }) => {
     controlPlane.onPoll = () => POLL_FAULTS["more commands than asked for"];
     const held = Array.from({ length: 2 }, () => controlPlane.add({ params: { hold: true } }));
+    await controlPlane.changes.until("full workers", () => target.holding === 2);
     const orders = [...held, ...Array.from({ length: 60 }, () => controlPlane.add())];
-    await controlPlane.changes.until("a flood", () => controlPlane.inFlight > 10);
-    await agent.program.until("rest", async () => (await agent.get("/readyz")).status === 200);
+    const full = async () => await agent.metric("commands_queue_length") === 3;
+    await agent.program.until("a full queue", full);
     const polls = controlPlane.polls;
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    for (let looks = 0; looks < 5; looks++) assert.ok(await full());
     assert.equal(controlPlane.polls, polls, "it polls with a full queue");
+    await agent.untilReadyz(200, /^ready/);
     target.release();
     for (const order of orders) assert.equal((await controlPlane.answerTo(order, 30_000)).respCode, 200);
   });

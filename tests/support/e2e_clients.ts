@@ -55,6 +55,15 @@ export interface TestClient extends AsyncDisposable {
   discover(): Promise<Reply>;
 }
 
+/** The v1 client takes a stream that ends with an error for one that broke, and leaves a timer behind. */
+const NO_RECONNECTION = {
+  reconnectionOptions: {
+    initialReconnectionDelay: 1,
+    maxReconnectionDelay: 1,
+    reconnectionDelayGrowFactor: 1,
+    maxRetries: 0,
+  },
+};
 const IDENTITY = { name: "e2e", version: "1.0.0" };
 
 /** Connects a client. */
@@ -74,7 +83,7 @@ async function connectV1(endpoint: Endpoint, { sampling }: ConnectOptions): Prom
       ({ params }: CreateMessageRequest) => said(sampling, params.messages[0]),
     );
   }
-  const http = typeof endpoint === "string" ? new HttpV1(new URL(endpoint)) : undefined;
+  const http = typeof endpoint === "string" ? new HttpV1(new URL(endpoint), NO_RECONNECTION) : undefined;
   await client.connect(http ?? lines(endpoint));
   return {
     callTool: (name, args = {}, options = {}) =>
@@ -108,7 +117,7 @@ async function connectV2(
   if (sampling) {
     client.setRequestHandler("sampling/createMessage", ({ params }) => said(sampling, params.messages[0]));
   }
-  const http = typeof endpoint === "string" ? new HttpV2(new URL(endpoint)) : undefined;
+  const http = typeof endpoint === "string" ? new HttpV2(new URL(endpoint), NO_RECONNECTION) : undefined;
   await client.connect(http ?? lines(endpoint));
   return {
     callTool: (name, args = {}, options = {}) =>

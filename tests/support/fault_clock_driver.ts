@@ -8,10 +8,9 @@ import { startService } from "../../src/sandbox/mod.ts";
 let offsetMs = 0;
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
-  constructor(...values: []) {
+  constructor(...values: [number]) {
     // Without a value it is now, and now has jumped.
-    if (values.length > 0) super(...values);
-    else super(RealDate.now() + offsetMs);
+    super(...values.length > 0 ? values : [RealDate.now() + offsetMs] as [number]);
   }
   static override now(): number {
     return RealDate.now() + offsetMs;

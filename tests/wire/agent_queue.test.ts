@@ -1,6 +1,6 @@
 /** Section 10 of spec 01: the line between poller and channels, and who works on it. */
 import assert from "node:assert/strict";
-import { callCommand, notificationCommand } from "../support/agent_commands.ts";
+import { callCommand, jsonrpcCommand, notificationCommand } from "../support/agent_commands.ts";
 import { withAgent } from "../support/agent_harness.ts";
 import { answer, answering, ScriptedChannel } from "../support/agent_scripted_channel.ts";
 
@@ -61,7 +61,7 @@ Deno.test("dispatcher: a worker is busy until its answer has been delivered [P-7
   });
 });
 
-Deno.test("dispatcher: a channel with one slot runs one exchange at a time, in order, notifications included [P-97]", async () => {
+Deno.test("dispatcher: a channel with one slot runs one call at a time, in order; what waits for nothing is not held up [P-97]", async () => {
   const order: string[] = [];
   const channel = new ScriptedChannel({
     maxConcurrentCalls: 1,
@@ -76,13 +76,36 @@ Deno.test("dispatcher: a channel with one slot runs one exchange at a time, in o
   await withAgent({ channels: [channel] }, async ({ controlPlane }) => {
     controlPlane.deliver(callCommand(1), notificationCommand(), callCommand(2));
     const first = await channel.nthCall(0);
-    assert.deepEqual(order, ["call 1"]);
+    await controlPlane.nthPost(0);
+    assert.deepEqual(order, ["call 1", "notification"]);
     first.end(answer(first));
     const second = await channel.nthCall(1);
     second.end(answer(second));
     await controlPlane.responseTo("req-2");
     assert.deepEqual(order, ["call 1", "notification", "call 2"]);
-    assert.equal(channel.mostRunning, 1);
+  });
+});
+
+Deno.test("dispatcher: a connector's answer reaches the target while calls take every worker and slot [P-92]", async () => {
+  const channel = new ScriptedChannel({
+    maxConcurrentCalls: 1,
+    onNotify: (one) => one.end({ type: "accepted", status: 202, headers: [] }),
+  });
+  const options = { channels: [channel], mcp: { maxConcurrentRequests: 1 } };
+  await withAgent(options, async ({ controlPlane }) => {
+    const connectorAnswer = '{"jsonrpc":"2.0","id":"asked","result":{}}';
+    controlPlane.deliver(
+      callCommand(1),
+      callCommand(2),
+      jsonrpcCommand(connectorAnswer, { requestId: "req-answer" }),
+    );
+    const running = await channel.nthCall(0);
+    const { body } = await controlPlane.nthPost(0);
+    assert.deepEqual([body.request_id, body.resp_type, body.resp_code], ["req-answer", "notify_ack", 202]);
+    running.end(answer(running));
+    const next = await channel.nthCall(1);
+    next.end(answer(next));
+    await controlPlane.responseTo("req-2");
   });
 });
 

@@ -388,7 +388,7 @@ Deno.test("drain limit: what still runs, and what waits, is answered 503, and th
     onTerminate: (_, signal): Promise<SessionResult> => hang(signal),
   });
   const discover = (signal: AbortSignal): Promise<DiscoveryResult> => hang(signal);
-  const options = { channels: [channel], deps: { discover }, mcp: { maxConcurrentRequests: 4 } };
+  const options = { channels: [channel], deps: { discover }, mcp: { maxConcurrentRequests: 3 } };
   await withAgent(options, async ({ agent, controlPlane, log, timeline }) => {
     controlPlane.deliver(
       callCommand(1),

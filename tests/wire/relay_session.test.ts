@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { errorOf, RelayHarness, request, until } from "../support/relay_harness.ts";
+import { errorOf, RelayHarness, request, TUNNEL, until } from "../support/relay_harness.ts";
 import { answerWith, initialize, INITIALIZED } from "../support/relay_sessions.ts";
 
 Deno.test("the session of a target is learned, ended with its DELETE, and 404 afterwards without asking the agent", async () => {
@@ -34,7 +34,7 @@ Deno.test("the session of a target is learned, ended with its DELETE, and 404 af
       await (await still).text();
     }
     const { received } = harness.counts();
-    for (const method of ["POST", "DELETE", "GET"]) {
+    for (const method of ["POST", "GET"]) {
       const refused = await harness.call(method === "POST" ? request() : undefined, {
         method,
         headers: { ...headers, Accept: "text/event-stream" },
@@ -46,6 +46,14 @@ Deno.test("the session of a target is learned, ended with its DELETE, and 404 af
       );
     }
     assert.equal(harness.counts().received, received, "the agent was not asked");
+    const twice = harness.call(undefined, { method: "DELETE", headers });
+    await answerWith(harness, {
+      resp_type: "session_termination_response",
+      resp_code: 400,
+      resp_json: undefined,
+    });
+    assert.equal((await twice).status, 400, "what a second end means is the target's to say");
+    await (await twice).body?.cancel();
   });
 });
 
@@ -98,8 +106,13 @@ Deno.test("a target without sessions gets none to see: the relay issues, checks 
     const ended = await harness.call(undefined, { method: "DELETE", headers });
     assert.deepEqual([ended.status, await ended.text()], [204, ""]);
     for (const id of [sessionId, `relay-${"0".repeat(32)}`]) {
-      const refused = await harness.call(request(), { headers: { "Mcp-Session-Id": id } });
-      assert.deepEqual([refused.status, (await errorOf(refused)).code], [404, "mcp_session_not_found"]);
+      for (const method of ["POST", "DELETE"]) {
+        const refused = await harness.call(method === "POST" ? request() : undefined, {
+          method,
+          headers: { "Mcp-Session-Id": id },
+        });
+        assert.deepEqual([refused.status, (await errorOf(refused)).code], [404, "mcp_session_not_found"]);
+      }
     }
     assert.equal(harness.counts().received, received, "the agent was not asked");
 
@@ -181,5 +194,30 @@ Deno.test("GET opens a stream for a session that is known, and nothing else", as
     await harness.relay.stop();
     await ending;
     await until(() => harness.counts().inFlight === 0, "nothing is left");
+  });
+});
+
+Deno.test("/metrics shows sessions and what is kept for them", async () => {
+  await RelayHarness.with({}, async (harness) => {
+    await harness.introduceAgent();
+    const { sessionId = "" } = await initialize(harness, {});
+    const headers = { "Mcp-Session-Id": sessionId, Accept: "text/event-stream" };
+    const stream = await harness.call(undefined, { method: "GET", headers });
+    const call = harness.call(request(), { headers });
+    await answerWith(harness, { resp_headers: { "Content-Type": ["text/event-stream"] } });
+    await (await call).text();
+    const gauges = async () => {
+      const text = await (await fetch(`${harness.url}/metrics`)).text();
+      return ["relay_mcp_sessions", "relay_listen_streams", "relay_resumable_size_chars"].map((name) =>
+        Number(new RegExp(`^${name}\\{tunnel_id="${TUNNEL}"\\} (\\d+)$`, "m").exec(text)?.[1])
+      );
+    };
+    const [sessions, streams, size] = await gauges();
+    assert.deepEqual([sessions, streams], [1, 1]);
+    assert.ok(size !== undefined && size > 0 && size < 1_000);
+    const ended = await harness.call(undefined, { method: "DELETE", headers });
+    assert.equal(ended.status, 204);
+    assert.equal(await stream.text(), "");
+    assert.deepEqual(await gauges(), [0, 0, 0]);
   });
 });

@@ -298,3 +298,30 @@ Deno.test("a connector that is away keeps no more than its share; then notificat
     assert.ok(missed.length < 5);
   });
 });
+
+Deno.test("an answer is for whom it was asked for: who shows another Authorization, or none, does not get it", async () => {
+  await RelayHarness.with({}, async (harness) => {
+    await harness.introduceAgent();
+    await initialize(harness, { given: "s-1" });
+    const headers = { ...EVENTS, "Mcp-Session-Id": "s-1" };
+    const call = harness.call(request(7), { headers: { ...headers, Authorization: "Bearer alice" } });
+    await answerWith(harness, { resp_headers: { "Content-Type": ["text/event-stream"] } });
+    const events = new Events(await call);
+    const { id = "" } = (await events.next())!;
+    await events.rest();
+    const statuses: number[] = [];
+    for (const shown of [undefined, "Bearer mallory", "Bearer alice"]) {
+      const again = await harness.call(undefined, {
+        method: "GET",
+        headers: {
+          ...headers,
+          "Last-Event-ID": id,
+          ...(shown === undefined ? {} : { Authorization: shown }),
+        },
+      });
+      statuses.push(again.status);
+      await again.text();
+    }
+    assert.deepEqual(statuses, [400, 400, 200]);
+  });
+});
