@@ -62,7 +62,7 @@ const encoder = new TextEncoder();
 
 /** Values are text and travel as UTF-8; `fetch` takes them as bytes, one character each. */
 function asByteString(value: string): string {
-  if (!/[^\x00-\x7f]/.test(value)) return value;
+  if (!/[\u0080-\uffff]/.test(value)) return value;
   return Array.from(encoder.encode(value), (byte) => String.fromCharCode(byte)).join("");
 }
 

@@ -1,5 +1,6 @@
 import { HEADER } from "../agent/wire.ts";
 import type { HeaderFields } from "./http1/header_fields.ts";
+import { equalsInConstantTime } from "./constant_time.ts";
 import { RelayError } from "./relay_error.ts";
 import type { Tunnel } from "./tunnel.ts";
 import { TUNNEL_ID } from "./tunnel_id.ts";
@@ -11,15 +12,6 @@ const INSTANCE_ID = HEADER.instanceId.toLowerCase();
 const CONNECTOR_KEY = CONNECTOR_KEY_HEADER.toLowerCase();
 /** RFC 9110 §11.6.1: a 401 names the scheme. */
 const CHALLENGE = { "www-authenticate": "Bearer" };
-
-/** Compares without telling by its duration where two texts differ; only the length of the expected one shows. */
-export function equalsInConstantTime(presented: string, expected: string): boolean {
-  let difference = presented.length ^ expected.length;
-  for (let at = 0; at < expected.length; at++) {
-    difference |= presented.charCodeAt(at % (presented.length || 1)) ^ expected.charCodeAt(at);
-  }
-  return difference === 0;
-}
 
 /** True when one of the expected texts was presented; always looks at all of them. */
 export function matchesAny(presented: string | undefined, expected: readonly string[]): boolean {

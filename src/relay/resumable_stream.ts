@@ -1,7 +1,6 @@
 import { EventStream, type EventStreamOptions, eventText } from "./event_stream.ts";
-import { equalsInConstantTime } from "./keys.ts";
+import { equalsInConstantTime } from "./constant_time.ts";
 import type { Session } from "./session_table.ts";
-import type { StreamShelf } from "./stream_shelf.ts";
 
 /** Proposed to a connector whose stream breaks, in ms. */
 const RETRY_MS = 1_000;
@@ -26,6 +25,14 @@ export interface StreamPosition {
   readonly number: number;
 }
 
+/** Where a stream is kept while it can be resumed; see `StreamShelf`. */
+export interface Shelf {
+  hasRoom(size: number): boolean;
+  grew(size: number): void;
+  finished(stream: ResumableStream): void;
+  remove(stream: ResumableStream): void;
+}
+
 /** Reads a `Last-Event-ID`; undefined when it is none of this relay's. */
 export function parseEventId(text: string): StreamPosition | undefined {
   const [, token, number] = EVENT_ID.exec(text) ?? [];
@@ -38,7 +45,7 @@ export interface ResumableStreamParts {
   readonly session: Session;
   /** `Authorization` of the request; a session id alone proves nothing (MCP, security best practices). Secret. */
   readonly authorization: string | undefined;
-  readonly shelf: StreamShelf;
+  readonly shelf: Shelf;
   readonly connection: EventStreamOptions;
 }
 
@@ -50,7 +57,7 @@ export class ResumableStream {
   readonly token: string;
   readonly session: Session;
   readonly #authorization: string | undefined;
-  readonly #shelf: StreamShelf;
+  readonly #shelf: Shelf;
   readonly #connection: EventStreamOptions;
   readonly #kept: KeptEvent[] = [];
   #last = 0;

@@ -1,4 +1,4 @@
-import type { ResumableStream } from "./resumable_stream.ts";
+import type { ResumableStream, Shelf } from "./resumable_stream.ts";
 import type { Session } from "./session_table.ts";
 
 /** How long a finished stream waits for a connector that has not read its end, in ms. */
@@ -10,7 +10,7 @@ interface Finished {
 }
 
 /** The resumable streams of one tunnel, within a common bound: the oldest finished ones make room for others. */
-export class StreamShelf {
+export class StreamShelf implements Shelf {
   readonly #maxSize: number;
   readonly #running = new Map<string, ResumableStream>();
   readonly #finished = new Map<string, Finished>();

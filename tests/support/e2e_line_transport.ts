@@ -42,7 +42,7 @@ export class LineTransport {
     this.onclose?.();
   }
 
-  async #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     let open: string[] = [];
     for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
       const lines = text.split("\n");

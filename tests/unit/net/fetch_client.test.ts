@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import { BodyTooLargeError, createFetchClient, type HttpClient } from "../../../src/net/mod.ts";
+import {
+  BodyTooLargeError,
+  createFetchClient,
+  createTargetClient,
+  type HttpClient,
+} from "../../../src/net/mod.ts";
+import { FaultServer } from "../../support/fault_server.ts";
 import { chunk, startAnswering, startServer, valuesOf, watchedSignal } from "../../support/net_servers.ts";
 
 async function withClient(run: (client: HttpClient) => Promise<void>): Promise<void> {
@@ -35,6 +42,19 @@ Deno.test("fetch client sends method, headers and body as given", () =>
       assert.deepEqual(lines.slice(-2), ["195", "169"]);
     }
   }));
+
+Deno.test("both clients send header values as UTF-8 [P-8]", async () => {
+  await using server = await FaultServer.start(async (exchange) => {
+    const { request } = exchange;
+    await exchange.reply(200, Buffer.from(request.headers.get("x-token") ?? "", "latin1").toString("utf8"));
+  });
+  for (const client of [createFetchClient(), createTargetClient()]) {
+    const headers = [["X-Token", "shard é€🙂"]] as const;
+    const response = await client.request({ method: "GET", url: server.url, headers });
+    assert.equal(await response.body.text(), "shard é€🙂");
+    client.close();
+  }
+});
 
 Deno.test("fetch client never follows a redirect [P-32]", () =>
   withClient(async (client) => {
