@@ -27,6 +27,7 @@ export interface StreamPosition {
 
 /** Where a stream is kept while it can be resumed; see `StreamShelf`. */
 export interface Shelf {
+  add(stream: ResumableStream): void;
   hasRoom(size: number): boolean;
   grew(size: number): void;
   finished(stream: ResumableStream): void;
