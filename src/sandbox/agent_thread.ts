@@ -5,6 +5,7 @@
 import type { AgentSummary } from "../agent/mod.ts";
 import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
 import { Keeper } from "./keeper.ts";
+import { killGroups } from "./kill_groups.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { type PermissionSet, workerPermissions } from "./permissions.ts";
 import { SharedCounts } from "./shared_counts.ts";
@@ -121,7 +122,7 @@ export class AgentThread {
     if (this.#options.sandbox === "off") return;
     this.#keeper = new Keeper({
       onAgentError: (error) => this.#crashed(error),
-      onKillFailed: (group, error) => this.#options.log.error("process group not ended", { group, error }),
+      onKillFailed: this.#onKillFailed,
     });
     await this.#keeper.ready();
     for (const name of ["net", "run", "ffi"] as const) await Deno.permissions.revoke({ name });
@@ -180,12 +181,17 @@ export class AgentThread {
   async close(): Promise<void> {
     this.#ending = true;
     clearInterval(this.#heartbeat);
-    await this.#keeper?.killGroups(this.#groups);
+    if (this.#keeper) await this.#keeper.killGroups(this.#groups);
+    else killGroups(this.#groups, this.#onKillFailed);
     this.#worker?.terminate();
     this.#keeper?.terminateAgent();
     this.#keeper?.close();
     this.#port.close();
   }
+
+  readonly #onKillFailed = (group: number, error: string): void => {
+    this.#options.log.error("process group not ended", { group, error });
+  };
 
   #send(message: ToAgent): void {
     this.#port.postMessage(message);

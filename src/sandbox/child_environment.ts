@@ -12,6 +12,9 @@ const OWN_SECRETS = new Set([
   "CONTROL_PLANE_EXTRA_HEADERS",
   "MCP_EXTRA_HEADERS",
   "MCP_DISCOVERY_EXTRA_HEADERS",
+  // URLs may hold a password or a token.
+  "MCP_SERVER_URL",
+  "CONTROL_PLANE_BASE_URL",
 ]);
 
 /**

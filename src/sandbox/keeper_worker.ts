@@ -4,6 +4,7 @@
  * main, does only these two things, and talks to nobody else.
  */
 import type { FromKeeper, ToKeeper } from "./keeper.ts";
+import { killGroups } from "./kill_groups.ts";
 import { workerScope } from "./worker_scope.ts";
 
 let agent: Worker | undefined;
@@ -12,7 +13,10 @@ workerScope.onmessage = (event: MessageEvent<ToKeeper>) => {
   const message = event.data;
   if (message.type === "spawn") spawn(message.entry, message.permissions, message.port);
   else if (message.type === "terminate") agent?.terminate();
-  else killGroups(message.groups);
+  else {
+    killGroups(message.groups, (group, error) => tell({ type: "kill_failed", group, error }));
+    tell({ type: "groups_killed" });
+  }
 };
 tell({ type: "ready" });
 
@@ -27,19 +31,6 @@ function spawn(entry: string, permissions: Deno.PermissionOptionsObject, port: M
     tell({ type: "agent_error", error: event.message });
   });
   agent.postMessage({ port }, [port]);
-}
-
-function killGroups(groups: readonly number[]): void {
-  for (const group of groups) {
-    try {
-      Deno.kill(-group, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) {
-        tell({ type: "kill_failed", group, error: String(error) });
-      }
-    }
-  }
-  tell({ type: "groups_killed" });
 }
 
 function tell(message: FromKeeper): void {
