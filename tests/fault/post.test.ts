@@ -4,26 +4,30 @@ import { POST_FAULTS } from "../support/fault_posts.ts";
 import { faultRun } from "../support/fault_run.ts";
 import { RESUMED_FAULT } from "../support/fault_target.ts";
 
-Deno.test("whatever goes wrong with an answer on its way, it is accepted exactly once", async (t) => {
-  await faultRun({ args: ["--mcp.connection-max-ttl=10s"] }, async ({ controlPlane }) => {
-    for (const [name, fault] of Object.entries(POST_FAULTS)) {
-      await t.step(name, async () => {
-        controlPlane.onPost = ({ attempt }: Post): PostFault | undefined => attempt === 0 ? fault : undefined;
-        const orders = [
-          controlPlane.add(),
-          controlPlane.add({ params: { fault: "a stream with progress" } }),
-          controlPlane.add({ params: { fault: "not JSON" } }),
-          controlPlane.add({ kind: "notification", method: "notifications/initialized" }),
-          controlPlane.add({ kind: "session_termination" }),
-          controlPlane.add({ kind: "oauth_discovery" }),
-        ];
-        const answers = await Promise.all(orders.map((order) => controlPlane.answerTo(order)));
-        assert.deepEqual(answers.map(({ respCode }) => respCode), [200, 200, 502, 202, 204, 200]);
-        assert.ok(orders.every(({ repeats }) => repeats <= 1), "more than one repeat");
-      });
-    }
+for (const [proxied, client] of [[false, "sockets"], [true, "fetch"]] as const) {
+  Deno.test(`whatever goes wrong with an answer on its way over ${client}, it is accepted exactly once`, async (t) => {
+    await faultRun({ proxied, args: ["--mcp.connection-max-ttl=10s"] }, async ({ controlPlane }) => {
+      for (const [name, fault] of Object.entries(POST_FAULTS)) {
+        await t.step(name, async () => {
+          controlPlane.onPost = ({ attempt }: Post): PostFault | undefined =>
+            attempt === 0 ? fault : undefined;
+          const orders = [
+            controlPlane.add(),
+            // Over `fetch` without events: it sends a request again by itself when a kept connection breaks under it.
+            controlPlane.add({ params: { fault: proxied ? "a late answer" : "a stream with progress" } }),
+            controlPlane.add({ params: { fault: "not JSON" } }),
+            controlPlane.add({ kind: "notification", method: "notifications/initialized" }),
+            controlPlane.add({ kind: "session_termination" }),
+            controlPlane.add({ kind: "oauth_discovery" }),
+          ];
+          const answers = await Promise.all(orders.map((order) => controlPlane.answerTo(order)));
+          assert.deepEqual(answers.map(({ respCode }) => respCode), [200, 200, 502, 202, 204, 200]);
+          assert.ok(orders.every(({ repeats }) => repeats <= 1), "more than one repeat");
+        });
+      }
+    });
   });
-});
+}
 
 Deno.test("an answer is offered until it gets through, more often than the three times of the published client [P-131]", async () => {
   await faultRun({}, async ({ controlPlane }) => {
@@ -53,6 +57,17 @@ Deno.test("an event that may have arrived is not sent twice, and the answer come
     const patient = controlPlane.add({ params: { fault: "a stream with progress" } });
     await controlPlane.answerTo(patient);
     assert.deepEqual(patient.events.map((text) => JSON.parse(text).params.progress), [1, 2, 3]);
+  });
+});
+
+Deno.test("an event whose POST hangs does not use up the time of its call's answer", async () => {
+  const args = ["--control-plane.poll-deadline-guardrail=50s", "--mcp.connection-max-ttl=1m"];
+  await faultRun({ args }, async ({ controlPlane }) => {
+    controlPlane.onPost = ({ respType }) =>
+      respType === "jsonrpc_notify" ? POST_FAULTS["never answered"] : undefined;
+    const order = controlPlane.add({ params: { fault: "a stream with progress" }, timeoutMs: 4_000 });
+    assert.equal((await controlPlane.answerTo(order)).respCode, 200);
+    assert.deepEqual(order.events, []);
   });
 });
 

@@ -17,6 +17,8 @@ export interface FaultRunOptions {
   readonly args?: readonly string[];
   /** False binds no HTTP target. */
   readonly http?: boolean;
+  /** True names the control plane as its own proxy, so that the agent reaches it by `fetch`. */
+  readonly proxied?: boolean;
   /** Is called before the agent starts. */
   readonly prepare?: (parts: Pick<FaultRun, "controlPlane" | "target">) => void | Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function faultRun(
   await using agent = await AgentProgram.listening({
     controlPlaneUrl: controlPlane.url,
     args: [...binding, ...QUICK, ...(options.args ?? [])],
+    env: options.proxied ? { HTTP_PROXY: controlPlane.url } : {},
   });
   await agent.program.until("the first poll", () => controlPlane.polls > 0);
   let stopped = false;
