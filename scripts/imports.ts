@@ -6,8 +6,9 @@ import { fileURLToPath as fromFileUrl, pathToFileURL as toFileUrl } from "node:u
 
 /** Which rooms a room may import from; types count like values. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["agent", "channels", "config", "net", "ops", "relay", "sandbox", "stub", "json"],
+  cli: ["admin", "agent", "channels", "config", "net", "ops", "relay", "sandbox", "stub", "json"],
   sandbox: ["agent", "channels", "config", "net", "oauth", "ops", "stub"],
+  admin: ["agent", "config", "net"],
   agent: ["channels", "config", "json", "net", "ops"],
   oauth: ["channels", "config", "json", "net", "ops"],
   channels: ["config", "json", "net", "ops"],
@@ -18,8 +19,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   json: [],
 };
-/** The relay shares the wire with the agent and nothing else. */
-const EXTRA_DOORS: Readonly<Record<string, readonly string[]>> = { relay: ["src/agent/wire.ts"] };
+/** The only files of the agent that these rooms may enter: they share its wire, and what its errors mean. */
+const AGENT_DOORS: Readonly<Record<string, readonly string[]>> = {
+  relay: ["src/agent/wire.ts"],
+  admin: ["src/agent/wire.ts", "src/agent/service_error.ts"],
+};
 
 const root = fromFileUrl(new URL("../", import.meta.url));
 const IMPORT = /^\s*(?:import|export)\b[^'";]*?from\s*"([^"]+)"|^\s*import\s+"([^"]+)"/gm;
@@ -70,8 +74,8 @@ function checkArrow(file: string, target: string): void {
     problems.push(`${file}: room ${from} may not import from room ${to}`);
   }
   const isDoor = target === `src/${to}/mod.ts`;
-  const isExtraDoor = EXTRA_DOORS[from]?.includes(target) ?? false;
-  if (from === "relay" && to === "agent" ? !isExtraDoor : !isDoor) {
+  const agentDoors = to === "agent" ? AGENT_DOORS[from] : undefined;
+  if (agentDoors === undefined ? !isDoor : !agentDoors.includes(target)) {
     problems.push(`${file}: ${target} is not the way into room ${to}`);
   }
 }

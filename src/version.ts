@@ -1,5 +1,5 @@
-/** Version of the sources. */
-const RELEASE = "0.1.0";
+/** Version of the sources, without a commit. */
+export const RELEASE = "0.1.0";
 
 /** Commit that a binary was built from, written into the bundle by `scripts/compile.ts`; empty when run from source. */
 export const COMMIT: string = "";

@@ -14,6 +14,8 @@ export interface ProgramEnd {
 export interface ProgramOptions {
   /** Beside what every program gets to find Deno and its cache; nothing else of this process's environment is passed. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder in which the program starts; the checkout if not said. */
+  readonly cwd?: string;
 }
 
 /** Variables of this process that a program needs to run at all. */
@@ -30,7 +32,7 @@ export class Program implements AsyncDisposable {
   #stderr = "";
 
   /** @param argv executable and its arguments */
-  constructor(argv: readonly string[], { env = {} }: ProgramOptions = {}) {
+  constructor(argv: readonly string[], { env = {}, cwd = CHECKOUT }: ProgramOptions = {}) {
     const [executable = "", ...args] = argv;
     this.#name = argv.slice(-3).join(" ");
     const inherited = Object.fromEntries(
@@ -38,7 +40,7 @@ export class Program implements AsyncDisposable {
     );
     this.#child = new Deno.Command(executable, {
       args,
-      cwd: CHECKOUT,
+      cwd,
       clearEnv: true,
       env: { ...inherited, NO_COLOR: "1", ...env },
       stdin: "null",
@@ -128,9 +130,15 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** Starts `tunnel-client` from source. */
+/** Words that start `tunnel-client`: from source, or the compiled binary that `TUNNEL_CLIENT_BINARY` names. */
+export function tunnelClientWords(): string[] {
+  const binary = Deno.env.get("TUNNEL_CLIENT_BINARY");
+  return binary ? [binary] : [Deno.execPath(), "run", "-A", "--no-check", "--frozen", `${CHECKOUT}main.ts`];
+}
+
+/** Starts `tunnel-client`. */
 export function tunnelClient(args: readonly string[], options: ProgramOptions = {}): Program {
-  return new Program([Deno.execPath(), "run", "-A", "--no-check", "--frozen", "main.ts", ...args], options);
+  return new Program([...tunnelClientWords(), ...args], options);
 }
 
 /** Runs `tunnel-client` to its end. */
