@@ -83,7 +83,7 @@ async function runBundler(root: URL, folder: string, entries: readonly string[])
 function pointToBundled(text: string, file: string, entries: readonly string[]): string {
   if (!text.includes("import.meta.url")) return text;
   return text.replace(/"\.{1,2}\/([\w./-]+)\.ts"/g, (whole, tail: string) => {
-    const name = tail.slice(tail.lastIndexOf("/") + 1);
+    const name = tail.replace(/^(?:\.\.\/)+/, "");
     const meant = entries.filter((entry) => entry.endsWith(`/${name}.ts`));
     const [entry] = meant;
     if (entry === undefined) return whole;

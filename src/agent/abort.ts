@@ -5,7 +5,9 @@ export type AbortClock =
   /** `mcp.connection-max-ttl` elapsed: answered with a timeout (P-96). */
   | "connection_ttl"
   /** The stop's drain limit was reached: answered with a failure. */
-  | "drain_limit";
+  | "drain_limit"
+  /** Nobody waits for the answer any more, says the relay: nothing is posted (feature `cancel`). */
+  | "cancelled";
 
 /** The reason of a command's abort signal. */
 export class CommandAborted extends Error {

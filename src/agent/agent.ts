@@ -14,7 +14,7 @@ import { CommandQueue } from "./queue.ts";
 import { Responder, UNDATED_LIMIT_MS } from "./responder.ts";
 import { SeenCommands } from "./seen_commands.ts";
 import { serverInfoValue } from "./server_info.ts";
-import { FEATURE_SERVER_REQUESTS } from "./wire.ts";
+import { FEATURE_SERVER_REQUESTS, FEATURE_STREAM_CUT } from "./wire.ts";
 
 /** How long answers may still be posted once the drain limit has been reached. */
 const LAST_ANSWERS_MS = 5_000;
@@ -98,6 +98,7 @@ export class Agent {
       workers: mcp.maxConcurrentRequests,
       discover: deps.discover,
       carriesServerRequests: () => this.#controlPlane.hasFeature(FEATURE_SERVER_REQUESTS),
+      followsStreams: () => this.#controlPlane.hasFeature(FEATURE_STREAM_CUT),
       responder: new Responder({
         controlPlane: this.#controlPlane,
         deadlines: this.#deadlines,
@@ -127,6 +128,7 @@ export class Agent {
       metrics,
       random,
       onQueued: () => this.#dispatcher.pump(),
+      onCancelled: (requestId) => this.#dispatcher.cancel(requestId),
       admit: (command) => {
         if (!this.#seen.admit(command)) return false;
         this.#received++;
@@ -236,7 +238,7 @@ export class Agent {
       queued: this.#queue.length,
       limit_ms: limitMs,
     });
-    const finished = this.#starting.then(() => this.#poller.drain()).then(() => this.#dispatcher.idle());
+    const finished = this.#starting.then(() => this.#poller.drain()).then(() => this.#dispatcher.drained());
     if (!await this.#within(finished, limitMs)) await this.#drainLimitReached(limitMs);
     this.#background.abort(new Error("agent stopped"));
     await this.#metadataFetch;

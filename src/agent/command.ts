@@ -11,10 +11,15 @@ interface CommandBase {
   readonly createdAtMs: number | undefined;
   /** All values in order, names as received. */
   readonly headers: HeaderMap;
+  /** True when the control plane vouches that an MCP header which is not among them was not sent either. */
+  readonly headersComplete: boolean;
   /** Instant of the monotonic clock at which the poll's response head arrived (P-35). */
   readonly receivedAt: number;
-  /** Instant of the monotonic clock after which nothing may be posted; Infinity when there is none (P-70). */
-  readonly deadlineAt: number;
+  /**
+   * Instant of the monotonic clock after which nothing may be posted; Infinity when there is none (P-70). A relay of
+   * ours may move it while the command runs (feature `more-time`).
+   */
+  deadlineAt: number;
 }
 
 /** A JSON-RPC message for a target. */
@@ -56,4 +61,13 @@ export function commandKind(command: Command): string {
  */
 export function isAside(command: Command): boolean {
   return command.type === "jsonrpc" && command.kind !== "call";
+}
+
+/** What a command may have to wait for. A `listen` lasts as long as its connector likes, so no call may stand behind it. */
+export type Lane = "call" | "aside" | "listen";
+
+/** The lane of a command. */
+export function laneOf(command: Command): Lane {
+  if (isAside(command)) return "aside";
+  return command.type === "jsonrpc" && command.method === "subscriptions/listen" ? "listen" : "call";
 }

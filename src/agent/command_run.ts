@@ -17,7 +17,7 @@ import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.
 import { correlationFields, type Delivery, type Responder } from "./responder.ts";
 import { type HeaderRule, responseHeaders } from "./response_headers.ts";
 import { type RecordDeps, recordEnd, type RunEnd } from "./run_record.ts";
-import { MAIN_CHANNEL, type ResponsePayload, type ResponseType } from "./wire.ts";
+import { MAIN_CHANNEL, type ResponsePayload, type ResponseType, type StreamSign } from "./wire.ts";
 
 /** A failure whose cause lies in this program or in the control plane. */
 const INTERNAL = { kind: "unknown", upstreamStatus: 0 } as const;
@@ -52,6 +52,8 @@ export interface RunDeps extends RecordDeps {
   readonly responder: Responder;
   /** True while the control plane carries requests of a target to the connector (docs/relay-protocol.md). */
   readonly carriesServerRequests: () => boolean;
+  /** True while the control plane lets the connector's stream follow the target's (docs/relay-protocol.md). */
+  readonly followsStreams: () => boolean;
   readonly deadlines: Deadlines;
   readonly connectionMaxTtlMs: number;
   readonly log: Log;
@@ -62,7 +64,8 @@ export interface RunDeps extends RecordDeps {
 export class CommandRun {
   #state: RunState = "queued";
   readonly #work = new AbortController();
-  readonly #limits: Limit[] = [];
+  #deadline: Limit | undefined;
+  #ttl: Limit | undefined;
   #startedAt = 0;
   #eventsLost = false;
 
@@ -97,15 +100,35 @@ export class CommandRun {
     return this.#state === "done" ? end : this.#finish(end);
   }
 
-  /** Answers a command that will not be executed because the stop's limit was reached first. */
-  async answerUnexecuted(): Promise<RunEnd> {
+  /** Ends a command that will not be executed: the stop's limit was reached first, or nobody waits for it any more. */
+  async endUnexecuted(clock: CommandAborted["clock"]): Promise<RunEnd> {
     this.#startedAt = performance.now();
-    this.abort("drain_limit");
+    this.abort(clock);
     return await this.run();
   }
 
+  /** Answers a command that there is no room for. */
+  async refuse(detail: string): Promise<RunEnd> {
+    this.#startedAt = performance.now();
+    let end: RunEnd;
+    try {
+      end = await this.#answerWithoutTarget(503, "unknown", detail);
+    } catch (error) {
+      end = await this.#unexpected(error);
+    }
+    return this.#state === "done" ? end : this.#finish(end);
+  }
+
+  #setDeadline(): void {
+    const { deadlines } = this.deps;
+    if (this.#deadline !== undefined) deadlines.lift(this.#deadline);
+    this.#deadline = deadlines.set(this.command.deadlineAt, () => this.abort("deadline"));
+  }
+
   #liftLimits(): void {
-    for (const limit of this.#limits) this.deps.deadlines.lift(limit);
+    for (const limit of [this.#deadline, this.#ttl]) {
+      if (limit !== undefined) this.deps.deadlines.lift(limit);
+    }
   }
 
   /** Gives up a command that does not end though it was aborted. Whatever it still does has no effect. */
@@ -121,10 +144,8 @@ export class CommandRun {
   async #execute(): Promise<RunEnd> {
     const { command, deps } = this;
     const ttlAt = performance.now() + deps.connectionMaxTtlMs;
-    this.#limits.push(
-      deps.deadlines.set(command.deadlineAt, () => this.abort("deadline")),
-      deps.deadlines.set(ttlAt, () => this.abort("connection_ttl")),
-    );
+    this.#setDeadline();
+    this.#ttl = deps.deadlines.set(ttlAt, () => this.abort("connection_ttl"));
     if (this.#work.signal.aborted) return await this.#aborted();
     if (!this.channel) return await this.#unsupportedChannel();
     try {
@@ -150,6 +171,8 @@ export class CommandRun {
     },
     notification: (text: JsonText, head: ResponseHead) => this.#event(text, head),
     serverRequest: (text: JsonText, head: ResponseHead) => this.#serverRequest(text, head),
+    streamOpened: (head: ResponseHead) => this.#streamSign("stream_opened", head),
+    streamCut: (head: ResponseHead) => this.#streamSign("stream_cut", head),
   };
 
   async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
@@ -298,7 +321,7 @@ export class CommandRun {
     if (this.#eventsLost || !this.#toStreaming()) return;
     const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
     try {
-      await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
+      await this.#deliverEvent(payload);
     } catch (error) {
       if (this.#work.signal.aborted) return;
       this.#eventsLost = true;
@@ -315,14 +338,40 @@ export class CommandRun {
     if (!this.deps.carriesServerRequests() || this.#eventsLost || !this.#toStreaming()) return false;
     const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
     try {
-      await this.deps.responder.deliverEvent(this.command, payload, this.#work.signal);
-      return true;
+      if (await this.#deliverEvent(payload) === 200) return true;
+      this.#warnFailed("request of the target not delivered", "server_request", "the command is over");
     } catch (error) {
       if (!this.#work.signal.aborted) {
         this.#warnFailed("request of the target not delivered", "server_request", describeError(error));
       }
-      return false;
     }
+    return false;
+  }
+
+  /** What happens to the target's stream, for a relay that lets the connector's stream follow it; best effort. */
+  async #streamSign(type: StreamSign, head: ResponseHead): Promise<void> {
+    if (!this.deps.followsStreams() || !this.#toStreaming()) return;
+    try {
+      await this.#deliverEvent(this.#payload(type, head.status, undefined, head.headers, "event"));
+    } catch (error) {
+      if (!this.#work.signal.aborted) {
+        this.#warnFailed("sign of a stream not delivered", type, describeError(error));
+      }
+    }
+  }
+
+  /** Posts an event; a relay of ours may give the command more time for it. */
+  async #deliverEvent(payload: ResponsePayload): Promise<200 | 404> {
+    const { status, deadlineAt } = await this.deps.responder.deliverEvent(
+      this.command,
+      payload,
+      this.#work.signal,
+    );
+    if (deadlineAt !== undefined && !this.#work.signal.aborted && this.#state === "streaming") {
+      this.command.deadlineAt = deadlineAt;
+      this.#setDeadline();
+    }
+    return status;
   }
 
   /** False when the call is already being answered, or is given up. */
@@ -337,6 +386,7 @@ export class CommandRun {
     const reason: unknown = this.#work.signal.reason;
     const clock = reason instanceof CommandAborted ? reason.clock : "drain_limit";
     if (clock === "deadline") return this.#expired();
+    if (clock === "cancelled") return this.#cancelled();
     const statusCode = clock === "connection_ttl" ? 504 : 503;
     const kind = clock === "connection_ttl" ? "timeout" as const : "unknown" as const;
     const detail = clock === "connection_ttl"
@@ -379,6 +429,15 @@ export class CommandRun {
       { ...correlationFields(this.command), state: this.#state },
     );
     return { outcome: "expired", statusCode: 0, reason: "response deadline passed" };
+  }
+
+  /** Whoever wanted the answer is gone; nobody would take it. */
+  #cancelled(): RunEnd {
+    this.deps.log.info("command cancelled: nobody waits for its answer any more", {
+      ...correlationFields(this.command),
+      state: this.#state,
+    });
+    return { outcome: "expired", statusCode: 0, reason: "cancelled by the relay" };
   }
 
   #payload(

@@ -12,7 +12,8 @@ import {
   parseServiceError,
   type ServiceErrorDetail,
 } from "./service_error.ts";
-import { HEADER } from "./wire.ts";
+import { parseResponseTimeout } from "./response_timeout.ts";
+import { FEATURE_MORE_TIME, featureNames, FEATURES_TO_CONFIRM, HEADER, ONLY_ASIDES } from "./wire.ts";
 
 /** A poll body above this is refused (P-33). */
 const MAX_POLL_BODY_BYTES = 64 * 1024 * 1024;
@@ -37,6 +38,7 @@ const PROTECTED = new Set([
     HEADER.serverInfo,
     HEADER.shardToken,
     HEADER.clientRequestId,
+    HEADER.relayFeatures,
     "X-Tunnel-Client-Wire-Protocol-Version",
     "X-Tunnel-Client-Capabilities",
   ].map((name) => name.toLowerCase()),
@@ -92,6 +94,13 @@ export interface ResponseReply {
   readonly serviceRequestId: string | undefined;
 }
 
+/** What became of an event of a running command. */
+export interface EventReply {
+  readonly status: 200 | 404;
+  /** New deadline of the command, an instant of the monotonic clock, where the relay has moved it (`more-time`). */
+  readonly deadlineAt: number | undefined;
+}
+
 export interface TunnelMetadata {
   readonly id: string;
   readonly name: string;
@@ -135,6 +144,8 @@ export class ControlPlane {
   readonly #discarding = new Set<() => void>();
   #features: ReadonlySet<string> = new Set();
   #featuresText = "";
+  /** Says to a relay of ours which of its features this agent follows; empty for every other control plane. */
+  #confirmation: HeaderPairs = [];
 
   constructor(config: ControlPlaneConfig, deps: ControlPlaneDeps) {
     if (!/^[0-9A-Za-z_-]+$/.test(config.apiKey)) throw new Error("control plane API key is malformed");
@@ -179,15 +190,22 @@ export class ControlPlane {
    * Polls once (P-36, P-41).
    * @param limit commands wanted, 1–25
    * @param waitMs how long the service may hold the call
+   * @param wanted `asides` leaves calls out; only where the relay has that feature
    * @throws {ControlPlaneStatusError} any status but 200 and 204
    * @throws {ControlPlaneTimeoutError} the deadline passed (P-44)
    * @throws {NetError} the exchange broke
    */
-  async poll(limit: number, waitMs: number, signal: AbortSignal): Promise<PollReply> {
+  async poll(
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal,
+    wanted: "all" | "asides" = "all",
+  ): Promise<PollReply> {
     const timeoutMs = waitMs > 0 && waitMs < 1 ? 1 : Math.trunc(waitMs);
-    const route = `/poll?${this.#pollQuery}limit=${limit}&timeout_ms=${timeoutMs}`;
+    const only = wanted === "asides" ? `&${ONLY_ASIDES.name}=${ONLY_ASIDES.value}` : "";
+    const route = `/poll?${this.#pollQuery}limit=${limit}&timeout_ms=${timeoutMs}${only}`;
     return await this.#limited("poll", signal, async (limited) => {
-      const response = await this.#send("GET", route, [], undefined, limited);
+      const response = await this.#send("GET", route, this.#confirmation, undefined, limited);
       const receivedAt = performance.now();
       const serviceRequestId = headerOf(response, HEADER.requestId);
       if (response.status === 200 || response.status === 204) this.#learnFeatures(response);
@@ -229,6 +247,31 @@ export class ControlPlane {
       }
       this.#discard(response);
       return { status: response.status, serviceRequestId: headerOf(response, HEADER.requestId) };
+    }, limitMs);
+  }
+
+  /**
+   * Posts an event of a running command once: a notification or request of its target, or a sign of its stream.
+   * @throws as {@link respond} does
+   */
+  async report(
+    body: string | Uint8Array,
+    headers: HeaderPairs,
+    signal: AbortSignal,
+    limitMs: number,
+  ): Promise<EventReply> {
+    if (!this.hasFeature(FEATURE_MORE_TIME)) {
+      const { status } = await this.respond(body, headers, signal, limitMs);
+      return { status, deadlineAt: undefined };
+    }
+    const all = [JSON_BODY, ...headers, ...this.#confirmation];
+    return await this.#limited("response", signal, async (limited) => {
+      const response = await this.#send("POST", "/response", all, body, limited);
+      const receivedAt = performance.now();
+      const { status } = response;
+      if (status !== 200 && status !== 404) throw await this.#statusError("response", response);
+      const timeoutMs = timeoutIn(await beginningOf(response));
+      return { status, deadlineAt: timeoutMs === undefined ? undefined : receivedAt + timeoutMs };
     }, limitMs);
   }
 
@@ -291,7 +334,9 @@ export class ControlPlane {
     const features = headerOf(response, HEADER.relayFeatures) ?? "";
     if (features === this.#featuresText) return;
     this.#featuresText = features;
-    this.#features = new Set(features.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+    this.#features = new Set(featureNames(features));
+    const followed = FEATURES_TO_CONFIRM.filter((name) => this.#features.has(name));
+    this.#confirmation = followed.length === 0 ? [] : [[HEADER.relayFeatures, followed.join(",")]];
   }
 
   /** Reads a reply body that nobody needs to its end, beside the work, so that its connection can be used again. */
@@ -333,7 +378,7 @@ export class ControlPlane {
     return new ControlPlaneStatusError(
       call,
       response.status,
-      parseServiceError(this.#withoutKey(await errorText(response))),
+      parseServiceError(this.#withoutKey(await beginningOf(response))),
       parseRetryAfter(headerOf(response, "Retry-After"), Date.now()),
       headerOf(response, HEADER.requestId),
     );
@@ -374,8 +419,8 @@ export class ControlPlane {
   }
 }
 
-/** The beginning of an error body; the status is known already, so nothing that happens here changes it (P-136). */
-async function errorText(response: HttpResponse): Promise<string> {
+/** The beginning of a body; the status is known already, so nothing that happens here changes it (P-136). */
+async function beginningOf(response: HttpResponse): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let readBytes = 0;
@@ -413,6 +458,19 @@ function readMetadata(text: string): TunnelMetadata {
   }
   if (!isMetadata(parsed)) throw new MetadataError("tunnel metadata lacks id, name or description");
   return { id: parsed.id, name: parsed.name, description: parsed.description };
+}
+
+/** The `response_timeout` of a reply, in ms; undefined when it says nothing of it. */
+function timeoutIn(text: string): number | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  return parseResponseTimeout(Reflect.get(parsed, "response_timeout"));
 }
 
 function headerOf(response: HttpResponse, name: string): string | undefined {

@@ -11,6 +11,13 @@ export class PollBodyError extends Error {
   override readonly name = "PollBodyError";
 }
 
+/** What a poll reply says about all of its commands. */
+export interface PollFacts {
+  readonly headersComplete: boolean;
+}
+
+const PUBLISHED: PollFacts = { headersComplete: false };
+
 /** An element of the list that cannot be a command (P-59). */
 export interface DroppedElement {
   readonly reason: string;
@@ -23,19 +30,22 @@ export interface DroppedElement {
 export interface DecodedPoll {
   readonly commands: Command[];
   readonly dropped: DroppedElement[];
+  /** Request ids of commands that nobody waits for any more; only a relay of ours says so (feature `cancel`). */
+  readonly cancelled: readonly string[];
 }
 
 /**
  * Decodes the body of a poll reply.
  * @param text the body as received
  * @param receivedAt instant of the monotonic clock at which the response head arrived
+ * @param facts by default what holds for every control plane
  * @throws {PollBodyError} when the body is no JSON object or its `commands` is no array
  */
-export function decodePoll(text: string, receivedAt: number): DecodedPoll {
-  const list = commandList(text);
+export function decodePoll(text: string, receivedAt: number, facts: PollFacts = PUBLISHED): DecodedPoll {
+  const { list, cancelled } = envelopeOf(text);
   const commands: Command[] = [];
   const dropped: DroppedElement[] = [];
-  if (list.length === 0) return { commands, dropped };
+  if (list.length === 0) return { commands, dropped, cancelled };
   const span = findMember(text, "commands");
   let at = span ? span.start + 1 : text.length;
   for (const element of list) {
@@ -43,7 +53,8 @@ export function decodePoll(text: string, receivedAt: number): DecodedPoll {
     const { member, end } = scanObject(text, "jsonrpc", at);
     at = end;
     try {
-      commands.push(decodeCommand(element, member ? text.slice(member.start, member.end) : "", receivedAt));
+      const jsonrpcText = member ? text.slice(member.start, member.end) : "";
+      commands.push(decodeCommand(element, jsonrpcText, receivedAt, facts));
     } catch (error) {
       if (!(error instanceof ElementError)) throw error;
       dropped.push({
@@ -53,7 +64,7 @@ export function decodePoll(text: string, receivedAt: number): DecodedPoll {
       });
     }
   }
-  return { commands, dropped };
+  return { commands, dropped, cancelled };
 }
 
 class ElementError extends Error {
@@ -62,7 +73,14 @@ class ElementError extends Error {
   }
 }
 
-function commandList(text: string): unknown[] {
+interface Envelope {
+  readonly list: readonly unknown[];
+  readonly cancelled: readonly string[];
+}
+
+const NOTHING: Envelope = { list: [], cancelled: [] };
+
+function envelopeOf(text: string): Envelope {
   let envelope: unknown;
   try {
     envelope = JSON.parse(text);
@@ -70,12 +88,17 @@ function commandList(text: string): unknown[] {
     if (!(error instanceof SyntaxError)) throw error;
     throw new PollBodyError("poll reply is not JSON");
   }
-  if (envelope === null) return [];
+  if (envelope === null) return NOTHING;
   if (!isObject(envelope)) throw new PollBodyError("poll reply is not a JSON object");
-  const commands = envelope.commands;
-  if (commands === undefined || commands === null) return [];
-  if (!Array.isArray(commands)) throw new PollBodyError('"commands" of the poll reply is not an array');
-  return commands;
+  const list = envelope.commands ?? [];
+  if (!Array.isArray(list)) throw new PollBodyError('"commands" of the poll reply is not an array');
+  return { list, cancelled: idsOf(envelope.cancelled) };
+}
+
+/** On the published wire this is an unknown member, which may be anything (P-59). */
+function idsOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return NOTHING.cancelled;
+  return value.filter((item): item is string => typeof item === "string");
 }
 
 /** Skips blanks and commas before the next element. */
@@ -84,7 +107,12 @@ function nextElement(text: string, at: number): number {
   return at;
 }
 
-function decodeCommand(element: unknown, jsonrpcText: string, receivedAt: number): Command {
+function decodeCommand(
+  element: unknown,
+  jsonrpcText: string,
+  receivedAt: number,
+  { headersComplete }: PollFacts,
+): Command {
   if (element !== null && !isObject(element)) throw new ElementError("command is not an object");
   const type = commandType(element?.command_type);
   if (element === null) throw new ElementError("missing command_type");
@@ -95,6 +123,7 @@ function decodeCommand(element: unknown, jsonrpcText: string, receivedAt: number
     channel: channelOf(element.channel),
     createdAtMs: createdAt(element.created_at),
     headers: headersOf(element.headers),
+    headersComplete,
     receivedAt,
     deadlineAt: timeoutMs === undefined ? Infinity : receivedAt + timeoutMs,
   };

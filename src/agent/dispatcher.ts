@@ -1,9 +1,12 @@
 /** Takes commands from the queue as soon as a worker and their channel have room (section 10). */
 import type { Channel } from "../channels/mod.ts";
 import type { Outcome } from "../ops/mod.ts";
-import { type Command, isAside } from "./command.ts";
+import { type Command, type Lane, laneOf } from "./command.ts";
 import { CommandRun, type RunDeps } from "./command_run.ts";
 import type { CommandQueue } from "./queue.ts";
+
+/** Subscriptions that may be open at once; one more is refused, because the ones before it may never end. */
+export const MAX_LISTENS = 256;
 
 export interface DispatcherDeps extends RunDeps {
   readonly queue: CommandQueue;
@@ -27,6 +30,7 @@ export class Dispatcher {
   readonly #running = new Set<CommandRun>();
   readonly #runningByChannel = new Map<string, number>();
   #asides = 0;
+  #listens = 0;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
 
@@ -37,9 +41,9 @@ export class Dispatcher {
     return this.#running.size;
   }
 
-  /** Workers in use; messages that wait for nothing take none. */
+  /** Workers in use; messages that wait for nothing take none, nor do subscriptions. */
   get busyWorkers(): number {
-    return this.#running.size - this.#asides;
+    return this.#running.size - this.#asides - this.#listens;
   }
 
   /** Commands that have ended. */
@@ -53,17 +57,28 @@ export class Dispatcher {
   pump(): void {
     if (this.#closed) return this.#answerWaiting();
     for (let command = this.#next(); command; command = this.#next()) {
-      this.#start(command, (run) => run.run());
+      const isOneTooMany = laneOf(command) === "listen" && this.#listens >= MAX_LISTENS;
+      this.#start(command, isOneTooMany ? refuseListen : runToEnd);
     }
   }
 
   /** Resolves when the queue is empty and nothing runs. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0 || this.deps.queue.length > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#idleWaiters.push(resolve);
-      await promise;
-    }
+    while (this.#running.size > 0 || this.deps.queue.length > 0) await this.#settled();
+  }
+
+  /** Resolves when the queue is empty and nothing runs; subscriptions are ended when nothing but them is left. */
+  async drained(): Promise<void> {
+    while (this.#running.size > this.#listens || this.deps.queue.length > 0) await this.#settled();
+    for (const run of this.#running) run.abort("drain_limit");
+    await this.idle();
+  }
+
+  /** Resolves when a command has ended and nothing but subscriptions runs. */
+  #settled(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idleWaiters.push(resolve);
+    return promise;
   }
 
   /**
@@ -76,6 +91,13 @@ export class Dispatcher {
     this.#answerWaiting();
   }
 
+  /** Ends a command that nobody waits for any more, wherever it is. An unknown id is one that has ended. */
+  cancel(requestId: string): void {
+    for (const run of this.#running) if (run.command.requestId === requestId) return run.abort("cancelled");
+    const command = this.deps.queue.remove(requestId);
+    if (command !== undefined) this.#start(command, (run) => run.endUnexecuted("cancelled"));
+  }
+
   /** Counts what will never end, because its channel does not react to an abort. Only to be called at the very end. */
   abandon(): void {
     for (const run of this.#running) {
@@ -86,7 +108,9 @@ export class Dispatcher {
   }
 
   #answerWaiting(): void {
-    for (const command of this.deps.queue.takeAll()) this.#start(command, (run) => run.answerUnexecuted());
+    for (const command of this.deps.queue.takeAll()) {
+      this.#start(command, (run) => run.endUnexecuted("drain_limit"));
+    }
   }
 
   #next(): Command | undefined {
@@ -95,10 +119,11 @@ export class Dispatcher {
 
   /**
    * Calls need a worker and room in their channel. Notifications and the connector's answers need neither, or a call
-   * that waits for one of them would wait for itself; only their own number is bounded.
+   * that waits for one of them would wait for itself; only their own number is bounded. Subscriptions never wait.
    */
-  readonly #isOpen = (channelName: string, aside: boolean): boolean => {
-    if (aside) return this.#asides < this.deps.workers;
+  readonly #isOpen = (channelName: string, lane: Lane): boolean => {
+    if (lane === "listen") return true;
+    if (lane === "aside") return this.#asides < this.deps.workers;
     if (this.busyWorkers >= this.deps.workers) return false;
     const limit = this.deps.channels.get(channelName)?.maxConcurrentCalls;
     return limit === undefined || (this.#runningByChannel.get(channelName) ?? 0) < limit;
@@ -107,18 +132,20 @@ export class Dispatcher {
   #start(command: Command, work: (run: CommandRun) => Promise<{ outcome: Outcome }>): void {
     const { channel: name } = command;
     const run = new CommandRun(command, this.deps.channels.get(name), this.deps);
-    const aside = isAside(command);
+    const lane = laneOf(command);
     this.#running.add(run);
-    if (aside) this.#asides++;
+    if (lane === "aside") this.#asides++;
+    else if (lane === "listen") this.#listens++;
     else this.#runningByChannel.set(name, (this.#runningByChannel.get(name) ?? 0) + 1);
     work(run).then((end) => {
       if (!this.#running.delete(run)) return;
       this.outcomes[end.outcome]++;
       this.deps.onEnded(command);
-      if (aside) this.#asides--;
+      if (lane === "aside") this.#asides--;
+      else if (lane === "listen") this.#listens--;
       else this.#leave(name);
       this.pump();
-      if (this.#running.size === 0) this.#wakeIdle();
+      if (this.#running.size === this.#listens) this.#wakeIdle();
     });
   }
 
@@ -135,3 +162,6 @@ export class Dispatcher {
     for (const wake of waiters) wake();
   }
 }
+
+const runToEnd = (run: CommandRun) => run.run();
+const refuseListen = (run: CommandRun) => run.refuse("too many subscriptions are open");

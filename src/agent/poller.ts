@@ -3,7 +3,7 @@ import { BodyTooLargeError, NetError } from "../net/mod.ts";
 import type { Log, Metrics } from "../ops/mod.ts";
 import { sleep } from "./abort.ts";
 import { type BackoffBounds, backoffDelayMs, DEFAULT_BACKOFF } from "./backoff.ts";
-import type { Command } from "./command.ts";
+import { type Command, isAside } from "./command.ts";
 import {
   type ControlPlane,
   ControlPlaneStatusError,
@@ -15,7 +15,13 @@ import { describeError } from "./error_text.ts";
 import { initialPollState, type PollState } from "./poll_state.ts";
 import type { CommandQueue } from "./queue.ts";
 import { shownText } from "./shown_text.ts";
-import { FEATURE_POLL_RELEASE, MAX_POLL_LIMIT } from "./wire.ts";
+import {
+  FEATURE_ASIDES,
+  FEATURE_CANCEL,
+  FEATURE_CONNECTOR_HEADERS,
+  FEATURE_POLL_RELEASE,
+  MAX_POLL_LIMIT,
+} from "./wire.ts";
 
 /** An empty reply that comes sooner, and within this share of the requested wait, is too early (P-42). */
 const EARLY_MS = 250;
@@ -26,6 +32,8 @@ const FLOOR_MS = 50;
 const RECOVERY_WAIT_MS = 1_000;
 /** A relay that was asked to end the poll, and has not done so, is asked again after this long. */
 const RELEASE_AGAIN_MS = 250;
+/** A queue that is full for longer than this may wait for what only a poll can bring. */
+const FULL_MS = 100;
 
 export interface PollerOptions {
   readonly waitMs: number;
@@ -41,6 +49,8 @@ export interface PollerDeps {
   readonly random: () => number;
   /** Called after commands were put into the queue. */
   readonly onQueued: () => void;
+  /** Called for every command that nobody waits for any more. */
+  readonly onCancelled: (requestId: string) => void;
   /** Called for every command before it is queued; false for one that is delivered a second time. */
   readonly admit: (command: Command) => boolean;
 }
@@ -54,6 +64,7 @@ export class Poller {
   #open = false;
   #askedWaitMs = 0;
   #authRefused = false;
+  #releasedAt = -Infinity;
   #ended: Promise<void> | undefined;
 
   constructor(private readonly options: PollerOptions, private readonly deps: PollerDeps) {}
@@ -92,6 +103,7 @@ export class Poller {
     const { controlPlane, log } = this.deps;
     while (this.#open && !pollBack.aborted && controlPlane.hasFeature(FEATURE_POLL_RELEASE)) {
       try {
+        this.#releasedAt = performance.now();
         await controlPlane.releasePoll(pollBack);
         await sleep(RELEASE_AGAIN_MS, pollBack);
       } catch (error) {
@@ -106,15 +118,53 @@ export class Poller {
     while (!this.#draining) {
       const { queue } = this.deps;
       if (queue.free === 0) {
-        await this.#space(this.#wake.signal);
+        if (!await this.#spaceSoon()) await this.#pollAsides();
         continue;
       }
       const limit = Math.min(MAX_POLL_LIMIT, queue.free);
       const startedAt = performance.now();
-      const reply = await this.#pollOnce(limit, startedAt);
+      const reply = await this.#pollOnce(limit, startedAt, "all");
       if (reply) await this.#accept(reply, limit, startedAt);
     }
     this.deps.log.info("poller stopped");
+  }
+
+  /** Waits for a place in the queue. @returns false when it takes so long that asides should be asked for */
+  async #spaceSoon(): Promise<boolean> {
+    if (!this.#canPollAsides) {
+      await this.#space(this.#wake.signal);
+      return true;
+    }
+    const waiting = new AbortController();
+    const stop = () => waiting.abort();
+    const timer = setTimeout(stop, FULL_MS);
+    this.#wake.signal.addEventListener("abort", stop);
+    await this.#space(waiting.signal);
+    clearTimeout(timer);
+    this.#wake.signal.removeEventListener("abort", stop);
+    return this.#draining || this.deps.queue.free > 0 || !this.#canPollAsides;
+  }
+
+  get #canPollAsides(): boolean {
+    const { controlPlane, queue } = this.deps;
+    return controlPlane.hasFeature(FEATURE_ASIDES) && controlPlane.hasFeature(FEATURE_POLL_RELEASE) &&
+      queue.freeForAsides > 0;
+  }
+
+  /**
+   * Polls for what needs no place among the calls: all that run may be waiting for just that, the answers of their
+   * connectors. The relay is asked to end the poll as soon as there is a place for a call.
+   */
+  async #pollAsides(): Promise<void> {
+    const limit = Math.min(MAX_POLL_LIMIT, this.deps.queue.freeForAsides);
+    const startedAt = performance.now();
+    const back = new AbortController();
+    const polling = this.#pollOnce(limit, startedAt, "asides");
+    const releasing = this.deps.queue.space(back.signal).then(() => this.#release(back.signal));
+    const reply = await polling;
+    back.abort();
+    await releasing;
+    if (reply) await this.#accept(reply, limit, startedAt);
   }
 
   /** Waits for a place in the queue, on purpose without polling. */
@@ -130,15 +180,20 @@ export class Poller {
     return this.state.consecutiveFailures > 0 ? Math.min(waitMs, RECOVERY_WAIT_MS) : waitMs;
   }
 
-  async #pollOnce(limit: number, startedAt: number): Promise<DecodedReply | undefined> {
+  async #pollOnce(
+    limit: number,
+    startedAt: number,
+    wanted: "all" | "asides",
+  ): Promise<DecodedReply | undefined> {
     const { controlPlane, metrics, log } = this.deps;
     metrics.count("commands_poll_cycles_total");
-    if (log.enabled("debug")) log.debug("poll cycle started", { limit });
+    if (log.enabled("debug")) log.debug("poll cycle started", { limit, wanted });
     this.#open = true;
     this.#askedWaitMs = this.#waitMs;
     try {
-      const reply = await controlPlane.poll(limit, this.#askedWaitMs, this.#stop.signal);
-      const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt);
+      const reply = await controlPlane.poll(limit, this.#askedWaitMs, this.#stop.signal, wanted);
+      const headersComplete = controlPlane.hasFeature(FEATURE_CONNECTOR_HEADERS);
+      const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt, { headersComplete });
       this.#open = false;
       this.#succeeded(reply, startedAt);
       return decoded;
@@ -188,7 +243,8 @@ export class Poller {
       });
     }
     const commands = decoded.commands.filter((command) => this.#admit(command));
-    if (commands.length > queue.free) {
+    const asides = commands.filter(isAside).length;
+    if (commands.length - asides > queue.free || asides > queue.freeForAsides) {
       log.error("control plane sent more commands than there is room for", {
         polled: commands.length,
         available: queue.free,
@@ -196,11 +252,14 @@ export class Poller {
     }
     for (const command of commands) this.#observeAge(command);
     for (const command of commands) {
-      if (queue.free === 0) await this.#space(this.#stop.signal);
+      if (!queue.hasRoomFor(command)) await this.#space(this.#stop.signal);
       queue.push(command);
       metrics.count("commands_enqueued_total");
       this.deps.onQueued();
     }
+    const { onCancelled, controlPlane } = this.deps;
+    const cancelled = controlPlane.hasFeature(FEATURE_CANCEL) ? decoded.cancelled : [];
+    for (const requestId of cancelled) onCancelled(requestId);
     if (log.enabled("debug")) {
       log.debug("poll cycle complete", {
         limit,
@@ -209,7 +268,7 @@ export class Poller {
       });
     }
     if (commands.length > 0) metrics.count("commands_polled_total", undefined, commands.length);
-    else await this.#floor(startedAt);
+    else if (cancelled.length === 0) await this.#floor(startedAt);
   }
 
   #admit(command: Command): boolean {
@@ -233,7 +292,7 @@ export class Poller {
   /** A service that answers empty at once must not turn the loop into a busy one (P-42). */
   async #floor(startedAt: number): Promise<void> {
     const earlyMs = Math.min(EARLY_MS, this.options.waitMs * EARLY_SHARE);
-    if (this.#draining || performance.now() - startedAt > earlyMs) return;
+    if (this.#draining || performance.now() - startedAt > earlyMs || this.#releasedAt > startedAt) return;
     await this.#pause(FLOOR_MS * (1 + this.deps.random()));
   }
 

@@ -1,13 +1,13 @@
-import { type Command, isAside } from "./command.ts";
+import { type Command, isAside, type Lane, laneOf } from "./command.ts";
 
 /**
  * The bounded line between poller and dispatcher (P-77). It is first in, first out per channel, so that a channel
- * which is busy does not hold up the others (P-78); and messages that wait for nothing have a lane of their own, so that
- * no call holds them up.
+ * which is busy does not hold up the others (P-78); and per lane, so that no call holds up what must not wait for it.
  */
 export class CommandQueue {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lines = new Map<string, Line>();
   #length = 0;
+  #asides = 0;
   #order = 0;
   #spaceWaiters: (() => void)[] = [];
 
@@ -23,34 +23,59 @@ export class CommandQueue {
     return Math.max(0, this.capacity - this.#length);
   }
 
-  /** Puts a command at the end. The caller has made sure of {@link free} (P-47). */
+  /** Free places for messages that wait for nothing: as many again as there are, so that calls never shut them out. */
+  get freeForAsides(): number {
+    return Math.max(this.free, this.capacity - this.#asides);
+  }
+
+  /** Whether there is a place for this command. */
+  hasRoomFor(command: Command): boolean {
+    return (isAside(command) ? this.freeForAsides : this.free) > 0;
+  }
+
+  /** Puts a command at the end. The caller has made sure of {@link hasRoomFor} (P-47). */
   push(command: Command): void {
-    const aside = isAside(command);
-    const key = laneKey(command.channel, aside);
-    let lane = this.#lanes.get(key);
-    if (!lane) this.#lanes.set(key, lane = new Lane(command.channel, aside));
-    lane.push({ command, order: this.#order++ });
+    const lane = laneOf(command);
+    if (lane === "aside") this.#asides++;
+    const key = laneKey(command.channel, lane);
+    let line = this.#lines.get(key);
+    if (!line) this.#lines.set(key, line = new Line(command.channel, lane));
+    line.push({ command, order: this.#order++ });
     this.#length++;
   }
 
   /**
    * Takes the oldest command that can be started now.
-   * @param isOpen whether a channel can take a command, or a message that waits for nothing
+   * @param isOpen whether a channel can take a command of this lane
    */
-  take(isOpen: (channel: string, aside: boolean) => boolean): Command | undefined {
-    let best: Lane | undefined;
-    for (const lane of this.#lanes.values()) {
-      if (lane.head === undefined || !isOpen(lane.channel, lane.aside)) continue;
-      if (best?.head === undefined || lane.head.order < best.head.order) best = lane;
+  take(isOpen: (channel: string, lane: Lane) => boolean): Command | undefined {
+    let best: Line | undefined;
+    for (const line of this.#lines.values()) {
+      if (line.head === undefined || !isOpen(line.channel, line.lane)) continue;
+      if (best?.head === undefined || line.head.order < best.head.order) best = line;
     }
     const command = best?.shift();
-    if (command) {
-      // Channel names come from remote callers: an empty lane that stayed would be one more to walk for ever.
-      if (best && best.head === undefined) this.#lanes.delete(laneKey(best.channel, best.aside));
-      this.#length--;
-      this.#wakeWaiters();
-    }
+    if (best && command) this.#left(best);
     return command;
+  }
+
+  /** Takes the command of this id out of the line, wherever it stands. */
+  remove(requestId: string): Command | undefined {
+    for (const line of this.#lines.values()) {
+      const command = line.remove(requestId);
+      if (command === undefined) continue;
+      this.#left(line);
+      return command;
+    }
+    return undefined;
+  }
+
+  #left(line: Line): void {
+    // Channel names come from remote callers: an empty line that stayed would be one more to walk for ever.
+    if (line.head === undefined) this.#lines.delete(laneKey(line.channel, line.lane));
+    this.#length--;
+    if (line.lane === "aside") this.#asides--;
+    this.#wakeWaiters();
   }
 
   /** Takes every command that waits, oldest first. */
@@ -81,8 +106,8 @@ export class CommandQueue {
 }
 
 /** Channel names hold no blanks. */
-function laneKey(channel: string, aside: boolean): string {
-  return aside ? `${channel} aside` : channel;
+function laneKey(channel: string, lane: Lane): string {
+  return lane === "call" ? channel : `${channel} ${lane}`;
 }
 
 interface Entry {
@@ -91,8 +116,8 @@ interface Entry {
 }
 
 /** A list that is cheap at both ends: taken entries are cut off only now and then. */
-class Lane {
-  constructor(readonly channel: string, readonly aside: boolean) {}
+class Line {
+  constructor(readonly channel: string, readonly lane: Lane) {}
 
   #entries: Entry[] = [];
   #first = 0;
@@ -103,6 +128,13 @@ class Lane {
 
   push(entry: Entry): void {
     this.#entries.push(entry);
+  }
+
+  remove(requestId: string): Command | undefined {
+    const at = this.#entries.findIndex(({ command }, index) =>
+      index >= this.#first && command.requestId === requestId
+    );
+    return at === -1 ? undefined : this.#entries.splice(at, 1)[0]?.command;
   }
 
   shift(): Command | undefined {

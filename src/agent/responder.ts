@@ -4,7 +4,12 @@ import type { Log, Metrics } from "../ops/mod.ts";
 import { CommandAborted, sleep } from "./abort.ts";
 import { type BackoffBounds, backoffDelayMs } from "./backoff.ts";
 import type { Command } from "./command.ts";
-import { type ControlPlane, ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane.ts";
+import {
+  type ControlPlane,
+  ControlPlaneStatusError,
+  ControlPlaneTimeoutError,
+  type EventReply,
+} from "./control_plane.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { describeError } from "./error_text.ts";
 import { shownText } from "./shown_text.ts";
@@ -134,15 +139,14 @@ export class Responder {
    * of the time that is left for its command, because the answer counts for more.
    * @throws whatever made the delivery fail, or the signal's reason
    */
-  async deliverEvent(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<void> {
+  async deliverEvent(command: Command, payload: ResponsePayload, signal: AbortSignal): Promise<EventReply> {
     const headers = correlationHeaders(command);
     if (!headers) throw new NetError("unknown", UNSENDABLE, false);
     const body = buildResponseBody(payload);
     for (let failures = 0;; failures++) {
       try {
         const limitMs = Math.max(SHORTEST_ATTEMPT_MS, (command.deadlineAt - performance.now()) / 2);
-        await this.deps.controlPlane.respond(body, headers, signal, limitMs);
-        return;
+        return await this.deps.controlPlane.report(body, headers, signal, limitMs);
       } catch (error) {
         const unsent = error instanceof NetError && !error.requestWritten;
         const limited = error instanceof ControlPlaneStatusError && error.status === 429;

@@ -14,17 +14,26 @@ export interface ServiceErrorDetail {
   readonly body: string;
 }
 
-/** Reads an error body in the published order (P-137). */
-export function parseServiceError(text: string): ServiceErrorDetail {
+/**
+ * Reads an error body in the published order (P-137).
+ * @param maxTextBytes how much is kept of each text
+ */
+export function parseServiceError(text: string, maxTextBytes = MAX_TEXT_BYTES): ServiceErrorDetail {
   const trimmed = text.trim();
   if (trimmed === "") return { code: "", type: "", message: "", body: "" };
   const parsed = parseObject(trimmed);
-  if (!parsed) return { code: "", type: "", message: "", body: cut(trimmed) };
+  if (!parsed) return { code: "", type: "", message: "", body: cut(trimmed, maxTextBytes) };
   const inner = parsed.error;
-  if (isObject(inner)) return detailOf(inner, inner.message);
-  if (inner !== undefined && inner !== null) return { code: "", type: "", message: "", body: cut(trimmed) };
+  if (isObject(inner)) return detailOf(inner, inner.message, maxTextBytes);
+  if (inner !== undefined && inner !== null) {
+    return { code: "", type: "", message: "", body: cut(trimmed, maxTextBytes) };
+  }
   const message = parsed.message ?? "";
-  return detailOf(parsed, message === "" && parsed.detail !== undefined ? parsed.detail : message);
+  return detailOf(
+    parsed,
+    message === "" && parsed.detail !== undefined ? parsed.detail : message,
+    maxTextBytes,
+  );
 }
 
 /**
@@ -43,11 +52,15 @@ export function mitigationFor(code: string): string | undefined {
   return HINTS.get(code);
 }
 
-function detailOf(source: Record<string, unknown>, message: unknown): ServiceErrorDetail {
+function detailOf(
+  source: Record<string, unknown>,
+  message: unknown,
+  maxTextBytes: number,
+): ServiceErrorDetail {
   return {
-    code: cut(asText(source.code)),
-    type: cut(asText(source.type)),
-    message: cut(asText(message)),
+    code: cut(asText(source.code), maxTextBytes),
+    type: cut(asText(source.type), maxTextBytes),
+    message: cut(asText(message), maxTextBytes),
     body: "",
   };
 }
@@ -58,8 +71,8 @@ function asText(value: unknown): string {
 }
 
 /** Cuts between characters, so that no half of one is left. */
-function cut(text: string): string {
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(MAX_TEXT_BYTES));
+function cut(text: string, maxTextBytes: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(maxTextBytes));
   return read < text.length ? `${text.slice(0, read)}...` : text;
 }
 

@@ -11,13 +11,17 @@ export type { Span } from "../json/mod.ts";
 /** Kinds of command (P-67). `oauth_discovery` is supported though absent from the published schema. */
 export type CommandType = "jsonrpc" | "session_termination" | "oauth_discovery";
 
-/** Kinds of response; all but `jsonrpc_notify` end their command (P-127). */
+/** Kinds of response; all but `jsonrpc_notify` and the signs of a stream end their command (P-127). */
 export type ResponseType =
   | "jsonrpc_response"
   | "jsonrpc_notify"
   | "notify_ack"
   | "session_termination_response"
-  | "oauth_discovery_response";
+  | "oauth_discovery_response"
+  | StreamSign;
+
+/** What our agent tells our relay of a target's event stream (feature `stream-cut`); ends no command. */
+export type StreamSign = "stream_opened" | "stream_cut";
 
 /** Commands that one poll may bring at most (P-38). */
 export const MAX_POLL_LIMIT = 25;
@@ -37,7 +41,10 @@ export const HEADER = {
   organization: "OpenAI-Organization",
   requestId: "X-Request-Id",
   clientRequestId: "X-Client-Request-Id",
-  /** Names of what our relay and our agent can do beyond the published wire; see docs/relay-protocol.md. */
+  /**
+   * Names of what our relay can do beyond the published wire, and in requests of our agent of what it makes use of; see
+   * docs/relay-protocol.md.
+   */
   relayFeatures: "X-Tunnel-Relay-Features",
   mcpSessionId: "Mcp-Session-Id",
 } as const;
@@ -47,6 +54,32 @@ export const FEATURE_POLL_RELEASE = "poll-release";
 
 /** Relay feature: requests of a target travel to the connector, and its answers back. */
 export const FEATURE_SERVER_REQUESTS = "server-requests";
+
+/** Relay feature: takes `stream_opened` and `stream_cut`, and lets the connector's stream follow the target's. */
+export const FEATURE_STREAM_CUT = "stream-cut";
+
+/** Relay feature: poll replies name commands that nobody waits for any more, in `cancelled`. */
+export const FEATURE_CANCEL = "cancel";
+
+/** Relay feature: the reply to an event says how long its command may take from now on. */
+export const FEATURE_MORE_TIME = "more-time";
+
+/** Relay feature: a poll with {@link ONLY_ASIDES} brings notifications and connectors' answers only. */
+export const FEATURE_ASIDES = "asides";
+
+/** Query parameter of such a poll. */
+export const ONLY_ASIDES = { name: "only", value: "asides" } as const;
+
+/** Features that change what the relay does for an agent, so that the agent has to say that it follows them. */
+export const FEATURES_TO_CONFIRM: readonly string[] = [FEATURE_CANCEL, FEATURE_MORE_TIME];
+
+/** The names in a {@link HEADER.relayFeatures} header. */
+export function featureNames(value: string): string[] {
+  return value.split(",").map((name) => name.trim()).filter((name) => name !== "");
+}
+
+/** Relay feature: every MCP header of a connector is among a command's headers; one that is not was not sent. */
+export const FEATURE_CONNECTOR_HEADERS = "connector-headers";
 
 const CHANNEL_PATTERN = /^[a-z0-9_-]{1,64}$/;
 

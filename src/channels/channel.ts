@@ -28,6 +28,8 @@ export interface ChannelRequest {
   readonly method: string;
   /** Connector headers of the command; must not be mutated (P-111). */
   readonly headers: HeaderMap;
+  /** True when the control plane vouches that an MCP header which is not among them was not sent either. */
+  readonly headersComplete?: boolean;
 }
 
 /** A message that wants an answer. */
@@ -56,6 +58,13 @@ export interface CallObserver {
    * @returns false when it could not be handed over; the channel then refuses it itself. Never rejects.
    */
   serverRequest?(text: JsonText, head: ResponseHead): Promise<boolean>;
+  /**
+   * The target answers with an event stream that can be resumed, and has not said anything in it yet. Absent where
+   * nobody wants to know. The next message is not handed over before the promise settles. Never rejects.
+   */
+  streamOpened?(head: ResponseHead): Promise<void>;
+  /** The target has closed such a stream before its answer; the channel comes back for it by itself. Never rejects. */
+  streamCut?(head: ResponseHead): Promise<void>;
 }
 
 /** Why a body of a non-2xx answer could not be handed on (P-118), or why the conversation itself was broken. */

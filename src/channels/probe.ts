@@ -1,5 +1,5 @@
 /** Does the main target speak MCP? Asked at start, and again until the answer is good (section 10 of spec 02). */
-import { formatDuration } from "../config/mod.ts";
+import { formatDuration } from "../config/duration.ts";
 import type { Log } from "../ops/mod.ts";
 import type { CallObserver, CallResult } from "./channel.ts";
 import { type Clock, systemClock } from "./http/clock.ts";

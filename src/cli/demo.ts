@@ -2,7 +2,8 @@
 import { STUB_DEFAULTS } from "../config/mod.ts";
 import { startStubServer } from "../stub/mod.ts";
 import { CLIENT_NAME, VERSION } from "../version.ts";
-import type { DemoOptions } from "./demo_options.ts";
+import type { LeafCommand } from "./command.ts";
+import { DEMO_FLAGS, type DemoOptions, demoOptions } from "./demo_options.ts";
 import type { CliIo } from "./io.ts";
 import { type LocalTunnel, startLocalTunnel } from "./local_tunnel.ts";
 import { listenForStop } from "./stop_signals.ts";
@@ -12,6 +13,15 @@ const GREETING = "hello from tunnel-client";
 const READY_LIMIT_MS = 15_000;
 const ANSWER_LIMIT_MS = 30_000;
 const LAST_SEEN_MS = 20_000;
+
+export const command: LeafCommand = {
+  kind: "leaf",
+  about:
+    "Starts a relay, a demo MCP server and an agent on ports that the system chooses, makes one tool call through the " +
+    "tunnel, tells what happened, and stays up to be looked at. Needs no account and no key.",
+  flags: () => DEMO_FLAGS,
+  run: ({ flags }, io) => demoCommand(demoOptions(flags), io),
+};
 
 /** What the demo has seen happen. */
 interface DemoCall {
@@ -25,7 +35,7 @@ interface DemoCall {
  * Runs the demo.
  * @returns exit code
  */
-export async function demoCommand(options: DemoOptions, io: CliIo): Promise<number> {
+async function demoCommand(options: DemoOptions, io: CliIo): Promise<number> {
   const signals = listenForStop();
   const say = options.json ? () => {} : io.stdout;
   const stub = startStubServer(STUB_DEFAULTS);
@@ -64,6 +74,7 @@ function localOptions(mcpUrl: string) {
     tunnelId: TUNNEL_ID,
     mcpServerUrls: [mcpUrl],
     mcpCommands: [],
+    profileFlags: {},
     healthListenAddr: "127.0.0.1:0",
     healthUrlFile: "",
     readinessTimeoutMs: READY_LIMIT_MS,

@@ -1,4 +1,5 @@
 import { ConfigError, formatProblem, UsageError } from "../config/mod.ts";
+import { firstUseHint } from "./first_use.ts";
 import type { CliIo } from "./io.ts";
 
 /** Orderly end. */
@@ -25,7 +26,9 @@ export class CliError extends Error {
  */
 export function reportFailure(error: unknown, io: CliIo): number {
   if (error instanceof ConfigError) {
-    for (const problem of error.problems) io.stderr(`configure tunnel-client: ${formatProblem(problem)}\n`);
+    for (const problem of error.problems) {
+      io.stderr(`configure tunnel-client: ${formatProblem(problem)}${firstUseHint(problem)}\n`);
+    }
     return EXIT_FAILURE;
   }
   if (error instanceof CliError || error instanceof UsageError) {

@@ -1,6 +1,10 @@
 import type { FlagSpec } from "../config/mod.ts";
 
 const WIDTH = 80;
+/** No left column is wider. */
+const LEFT_COLUMN = 35;
+/** Up to this width flags stand in a column of their own; longer ones get a line of their own. */
+const FLAG_COLUMN = 30;
 
 /** Breaks a text into lines of at most 80 columns, each behind an indent; words are never broken. */
 export function wrap(text: string, indent = ""): string {
@@ -18,10 +22,26 @@ export function wrap(text: string, indent = ""): string {
   return [...lines, line].join("\n");
 }
 
-/** Rows of two columns, the first one padded. */
+/** Wraps each paragraph; an empty line stands between two. */
+export function paragraphs(text: string): string {
+  return text.split("\n\n").map((paragraph) => wrap(paragraph)).join("\n\n");
+}
+
+/** Rows of two columns, the first one padded, the second one wrapped; what is too long for the first ends its line. */
 export function columns(rows: readonly (readonly [left: string, right: string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+  const width = Math.min(LEFT_COLUMN, Math.max(0, ...rows.map(([left]) => left.length)));
+  const indent = " ".repeat(width + 4);
+  return rows.map(([left, right]) => {
+    const text = wrap(right, indent);
+    return left.length > width
+      ? `  ${left}\n${text}`
+      : `  ${left.padEnd(width)}  ${text.trimStart()}`.trimEnd();
+  }).join("\n");
+}
+
+/** Command lines of a help page, each of which may be copied as it stands. */
+export function commandLines(...lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}`).join("\n");
 }
 
 /**
@@ -30,21 +50,36 @@ export function columns(rows: readonly (readonly [left: string, right: string])[
  */
 export function flagSections(
   specs: readonly FlagSpec[],
-  variableOf?: (spec: FlagSpec) => string | undefined,
+  variableOf: (spec: FlagSpec) => string | undefined,
 ): string {
-  const groups = new Map<string, string[]>();
+  const groups = new Map<string, FlagSpec[]>();
   for (const spec of specs) {
-    const lines = groups.get(spec.group) ?? [];
-    groups.set(spec.group, lines);
-    lines.push(`  --${spec.name}${spec.placeholder === "" ? "" : ` ${spec.placeholder}`}`);
-    lines.push(wrap(spec.help, "      "));
-    const variable = variableOf?.(spec);
-    const facts = [
-      spec.repeatable ? "repeatable" : "",
-      spec.default === "" ? "" : `default: ${spec.default}`,
-      variable === undefined ? "" : `variable: ${variable}`,
-    ].filter((fact) => fact !== "");
-    if (facts.length > 0) lines.push(wrap(`(${facts.join(", ")})`, "      "));
+    const members = groups.get(spec.group) ?? [];
+    groups.set(spec.group, members);
+    members.push(spec);
   }
-  return [...groups].map(([heading, lines]) => `${heading}:\n${lines.join("\n")}`).join("\n\n");
+  const describe = (spec: FlagSpec) => [flagName(spec), `${spec.help}${factsOf(spec, variableOf)}`] as const;
+  const fits = specs.every((spec) => flagName(spec).length <= FLAG_COLUMN);
+  return [...groups].map(([heading, members]) => {
+    const rows = members.map(describe);
+    const text = fits
+      ? columns(rows)
+      : rows.map(([name, help]) => `  ${name}\n${wrap(help, "      ")}`).join("\n");
+    return `${heading}:\n${text}`;
+  }).join("\n\n");
+}
+
+function flagName({ name, placeholder }: FlagSpec): string {
+  return `--${name}${placeholder === "" ? "" : ` ${placeholder}`}`;
+}
+
+function factsOf(spec: FlagSpec, variableOf: (spec: FlagSpec) => string | undefined): string {
+  const variable = variableOf(spec);
+  const facts = [
+    spec.choices === undefined ? "" : `one of ${spec.choices.join(", ")}`,
+    spec.repeatable ? "repeatable" : "",
+    spec.default === "" ? "" : `default: ${spec.default}`,
+    variable === undefined ? "" : `variable: ${variable}`,
+  ].filter((fact) => fact !== "");
+  return facts.length === 0 ? "" : ` (${facts.join(", ")})`;
 }

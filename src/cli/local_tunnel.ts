@@ -11,7 +11,10 @@ const PROBE_LOOK_MS = 20;
 /** Limit of the agent's drain when the local tunnel stops (LP-14). */
 const DRAIN_LIMIT_MS = 5_000;
 
-/** Settings that would turn the agent away from its own relay, or bind channels that were not asked for. */
+/**
+ * Settings that would turn the agent away from its own relay, name channels or profiles that were not asked for, or
+ * collide with another process; whatever else the environment sets applies (V-13).
+ */
 const OVERRIDDEN_VARIABLES = [
   "CONTROL_PLANE_BASE_URL",
   "CONTROL_PLANE_URL_PATH",
@@ -19,9 +22,20 @@ const OVERRIDDEN_VARIABLES = [
   "CONTROL_PLANE_ORGANIZATION_ID",
   "CONTROL_PLANE_EXTRA_HEADERS",
   "CONTROL_PLANE_POLL_CHANNELS",
+  "CONTROL_PLANE_HTTP_PROXY",
+  "CONTROL_PLANE_CLIENT_CERT",
+  "CONTROL_PLANE_CLIENT_KEY",
   "OPENAI_API_KEY",
   "MCP_SERVER_URL",
   "MCP_COMMAND",
+  "TUNNEL_CLIENT_CONFIG",
+  "TUNNEL_CLIENT_PROFILE",
+  "TUNNEL_CLIENT_PROFILE_FILE",
+  "HEALTH_LISTEN_ADDR",
+  "HEALTH_UNIX_SOCKET",
+  "HEALTH_URL_FILE",
+  "PID_FILE",
+  "OPEN_WEB_UI",
 ];
 
 export interface LocalTunnelOptions {
@@ -33,6 +47,8 @@ export interface LocalTunnelOptions {
   /** Binding entries as `--mcp.server-url` and `--mcp.command` take them. */
   readonly mcpServerUrls: readonly string[];
   readonly mcpCommands: readonly string[];
+  /** The flags that select a profile; empty for none. */
+  readonly profileFlags: ParsedFlags;
   /** Empty for no health listener. */
   readonly healthListenAddr: string;
   /** Empty for none. */
@@ -95,7 +111,7 @@ export async function startLocalTunnel(
   try {
     const ingress = await openIngress(relay, options);
     const controlPlaneUrl = urlOf(await relay.listen({ hostname: "127.0.0.1", port: 0 }));
-    const config = localConfig(options, controlPlaneUrl, apiKey, environment);
+    const config = await localConfig(options, controlPlaneUrl, apiKey, environment);
     // Standard output is for the connection JSON alone (V-9).
     const streams = { stdout: Deno.stderr, stderr: Deno.stderr };
     service = await startService({ config, environment, secretNames: [], confineMain: false, streams });
@@ -113,7 +129,10 @@ export async function startLocalTunnel(
 async function openIngress(relay: Relay, options: LocalTunnelOptions): Promise<ListenAddress> {
   const { listenAddr, listenUnixSocket: path } = options;
   try {
-    return path === "" ? await relay.listen(parseListenAddress(listenAddr)) : await relay.listen({ path });
+    if (path !== "") return await relay.listen({ path });
+    const { hostname, port } = parseListenAddress(listenAddr);
+    // Whoever names another address than loopback for a test wants to be reached from there (LP-6).
+    return await relay.listen({ hostname: hostname || "0.0.0.0", port }, "keyless");
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const cause = error instanceof Deno.errors.AddrInUse ? "address already in use" : error.message;
@@ -122,25 +141,43 @@ async function openIngress(relay: Relay, options: LocalTunnelOptions): Promise<L
   }
 }
 
-function localConfig(
+async function localConfig(
   options: LocalTunnelOptions,
   controlPlaneUrl: string,
   apiKey: string,
   environment: Readonly<Record<string, string>>,
-): RunConfig {
+): Promise<RunConfig> {
   const env: Record<string, string> = { ...environment, CONTROL_PLANE_API_KEY: apiKey };
   for (const name of OVERRIDDEN_VARIABLES) delete env[name];
   const flags: ParsedFlags = {
     "control-plane.base-url": [controlPlaneUrl],
     "control-plane.tunnel-id": [options.tunnelId],
+    ...options.profileFlags,
     ...(options.mcpServerUrls.length > 0 ? { "mcp.server-url": options.mcpServerUrls } : {}),
     ...(options.mcpCommands.length > 0 ? { "mcp.command": options.mcpCommands } : {}),
   };
-  const config = loadRunConfig({ flags, env, readTextFile: Deno.readTextFileSync });
+  const readTextFile = (path: string) => Deno.readTextFileSync(path);
+  const config = await loadRunConfig({ flags, env, readTextFile });
+  // What a profile says about the control plane is about another one.
+  const { clientCertificate: _theirs, ...controlPlane } = config.controlPlane;
   return {
     ...config,
-    controlPlane: { ...config.controlPlane, backoffMinMs: BACKOFF_MIN_MS, backoffMaxMs: BACKOFF_MAX_MS },
-    health: { listenAddr: options.healthListenAddr, unixSocket: "", urlFile: options.healthUrlFile },
+    controlPlane: {
+      ...controlPlane,
+      urlPath: "",
+      organizationId: "",
+      extraHeaders: [],
+      proxy: { kind: "environment" },
+      backoffMinMs: BACKOFF_MIN_MS,
+      backoffMaxMs: BACKOFF_MAX_MS,
+    },
+    health: {
+      ...config.health,
+      listenAddr: options.healthListenAddr,
+      unixSocket: "",
+      urlFile: options.healthUrlFile,
+    },
+    adminUi: { ...config.adminUi, openBrowser: false },
     pidFile: "",
     drainTimeoutMs: DRAIN_LIMIT_MS,
   };

@@ -1,47 +1,25 @@
-import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
+/** `tunnel-client relay`: a control plane of one's own, until SIGINT or SIGTERM. */
 import {
-  InvalidValueError,
-  parseDuration,
-  parseInteger,
-  parseListenAddress,
-  parseLogLevel,
-} from "../config/mod.ts";
-import { createLogSink, createMetricStore, createRedactor, writeFileAtomically } from "../ops/mod.ts";
-import type { LogFormat, LogLevel, LogSink } from "../ops/mod.ts";
+  createLogSink,
+  createMetricStore,
+  createRedactor,
+  type LogSink,
+  writeFileAtomically,
+} from "../ops/mod.ts";
 import {
   createRelay,
   type ListenTarget,
+  type ManagementOptions,
   type RelayOptions,
   type ResolvedSetup,
   resolveSetup,
+  TunnelsFileStore,
 } from "../relay/mod.ts";
+import type { LeafCommand } from "./command.ts";
+import { EXIT_OK } from "./exit.ts";
+import type { CliIo } from "./io.ts";
+import { RELAY_FLAGS, type RelayFlags, relayFlags } from "./relay_flags.ts";
 import { listenForStop } from "./stop_signals.ts";
-
-/** Flags as commander hands them over; those without default are missing when they were not given. */
-interface RelayFlags {
-  readonly listen: { readonly hostname: string; readonly port: number };
-  readonly tunnelId?: readonly string[];
-  readonly tunnelsFile?: string;
-  readonly apiKey?: string;
-  readonly apiKeyFile?: string;
-  readonly connectorKey?: string;
-  readonly urlFile?: string;
-  readonly printJson?: boolean;
-  readonly responseTimeout: number;
-  readonly clientLastSeenTimeout: number;
-  readonly maxPollWait: number;
-  readonly maxQueued: number;
-  readonly maxRequestBytes: number;
-  readonly maxResponseBytes: number;
-  readonly emptyPoll: "204" | "200";
-  readonly lenient?: boolean;
-  /** Commander's form of `--no-send-response-timeout`. */
-  readonly sendResponseTimeout: boolean;
-  readonly allowedHost?: readonly string[];
-  readonly publicUrl?: string;
-  readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
-}
 
 /** What `--print-json` and `--url-file` hold. */
 interface RelayDocument {
@@ -49,84 +27,26 @@ interface RelayDocument {
   readonly tunnels: readonly { readonly tunnel_id: string; readonly mcp_url: string }[];
 }
 
-/** `tunnel-client relay`: a control plane of one's own, until SIGINT or SIGTERM. */
-export function relayCommand(): Command {
-  const command = new Command("relay")
-    .summary("A control plane of your own")
-    .description(
-      "Serves the tunnel's control plane on this machine: agents poll it, and any MCP\n" +
-        "client reaches them at the MCP URL. On loopback that URL is open by default;\n" +
-        "elsewhere the relay wants a connector key.",
-    )
-    .helpOption("-h, --help", "show this help")
-    .configureHelp({ helpWidth: 80 });
-  addTunnelOptions(command);
-  addServingOptions(command);
-  return command.action((flags: RelayFlags, self: Command) => serve(flags, self.configureOutput()));
-}
+export const command: LeafCommand = {
+  kind: "leaf",
+  about:
+    "Serves the tunnel's control plane on this machine: agents poll it, and any MCP client reaches them at the MCP " +
+    "URL. On loopback that URL is open by default; elsewhere the relay wants a connector key.",
+  flags: () => RELAY_FLAGS,
+  run: ({ flags }, io) => serve(relayFlags(flags), io),
+};
 
-function addTunnelOptions(command: Command): void {
-  command
-    .addOption(parsedOption("--listen <host:port>", "where to listen; port 0: any", address, "127.0.0.1:0"))
-    .option("--tunnel-id <id>", "tunnel to serve (repeatable); a random one if there is none", collect)
-    .option("--tunnels-file <path>", "JSON file with tunnels and their keys")
-    .option("--api-key <ref>", "the agents' key, as env:NAME or file:PATH")
-    .option("--api-key-file <path>", "file with the agents' key; made if it is missing")
-    .option("--connector-key <ref>", "the connectors' key, as env:NAME or file:PATH")
-    .option("--url-file <path>", "write the URLs here as JSON while serving")
-    .option("--print-json", "print the URLs as JSON");
-}
-
-function addServingOptions(command: Command): void {
-  command
-    .addOption(parsedOption("--response-timeout <time>", "how long a connector waits", duration, "30s"))
-    .addOption(
-      parsedOption(
-        "--client-last-seen-timeout <time>",
-        "silence after which an agent is gone",
-        duration,
-        "20s",
-      ),
-    )
-    .addOption(parsedOption("--max-poll-wait <time>", "longest hold of a poll", duration, "60s"))
-    .addOption(parsedOption("--max-queued <n>", "commands that a tunnel may queue", count, "1024"))
-    .addOption(parsedOption("--max-request-bytes <n>", "longest connector body", count, "33554432"))
-    .addOption(parsedOption("--max-response-bytes <n>", "longest agent response", count, "67108864"))
-    .addOption(
-      new Option("--empty-poll <status>", "reply to a poll without commands").choices(["204", "200"]).default(
-        "204",
-      ),
-    )
-    .option("--lenient", "forgive bad poll parameters and a missing shard token")
-    .option("--no-send-response-timeout", "send commands without a deadline")
-    .option("--allowed-host <name>", "further Host on loopback (repeatable)", collect)
-    .option("--public-url <url>", "base of the MCP URLs behind a proxy")
-    .addOption(parsedOption("--log-level <level>", "debug, info, warn or error", level, "info"))
-    .addOption(
-      new Option("--log-format <format>", "format of the log on stderr")
-        .choices(["plain", "struct-text", "json"]).default("plain"),
-    );
-}
-
-/** An option whose default is shown as it would be typed. */
-function parsedOption<T>(
-  flags: string,
-  description: string,
-  parse: (text: string) => T,
-  standard: string,
-): Option {
-  return new Option(flags, description).argParser(parse).default(parse(standard), standard);
-}
-
-async function serve(flags: RelayFlags, output: OutputConfiguration): Promise<void> {
+/** Serves until SIGINT or SIGTERM. */
+async function serve(flags: RelayFlags, io: CliIo): Promise<number> {
   const setup = await resolveSetup({
-    tunnelIds: flags.tunnelId ?? [],
-    tunnelsFile: flags.tunnelsFile ?? "",
-    apiKey: flags.apiKey ?? "",
-    apiKeyFile: flags.apiKeyFile ?? "",
-    connectorKey: flags.connectorKey ?? "",
+    tunnelIds: flags.tunnelIds,
+    tunnelsFile: flags.tunnelsFile,
+    apiKey: flags.apiKey,
+    apiKeyFile: flags.apiKeyFile,
+    connectorKey: flags.connectorKey,
+    adminKeys: flags.adminKeys,
   }, {
-    env: (name) => Deno.env.get(name),
+    env: (name) => io.env[name],
     readTextFile: (path) => Deno.readTextFileSync(path),
   });
   const sink = openLog(flags, setup);
@@ -138,16 +58,16 @@ async function serve(flags: RelayFlags, output: OutputConfiguration): Promise<vo
     const baseUrl = where.transport === "tcp" ? where.url : "";
     const document = describe(baseUrl, flags, setup);
     const json = `${JSON.stringify(document, null, 2)}\n`;
-    if (flags.urlFile !== undefined) {
+    if (flags.urlFile !== "") {
       await writeFileAtomically(flags.urlFile, json, 0o600);
       written = { path: flags.urlFile, text: json };
     }
-    const say = output.writeOut ?? (() => {});
     if (flags.printJson) {
-      say(json);
-      if (setup.newKey !== undefined) output.writeErr?.(`api key  ${setup.newKey}\n`);
-    } else say(greeting(document, setup.newKey, flags));
+      io.stdout(json);
+      if (setup.newKey !== undefined) io.stderr(`api key  ${setup.newKey}\n`);
+    } else io.stdout(greeting(document, setup.newKey, flags));
     await signals.next();
+    return EXIT_OK;
   } finally {
     await relay.stop();
     if (written !== undefined) await removeIfOurs(written.path, written.text);
@@ -156,9 +76,10 @@ async function serve(flags: RelayFlags, output: OutputConfiguration): Promise<vo
   }
 }
 
-function openLog(flags: RelayFlags, { tunnels }: ResolvedSetup): LogSink {
+function openLog(flags: RelayFlags, { tunnels, management }: ResolvedSetup): LogSink {
   const redactor = createRedactor();
-  for (const { apiKeys, connectorKeys } of tunnels) {
+  for (const key of management?.adminKeys ?? []) redactor.addSecret(key);
+  for (const { apiKeys, connectorKeys } of management === undefined ? tunnels : [...tunnels, management]) {
     for (const key of [...apiKeys, ...connectorKeys ?? []]) redactor.addSecret(key);
   }
   return createLogSink({
@@ -172,21 +93,28 @@ function openLog(flags: RelayFlags, { tunnels }: ResolvedSetup): LogSink {
   }, { stdout: Deno.stderr, stderr: Deno.stderr });
 }
 
-function relayOptions(flags: RelayFlags, { tunnels }: ResolvedSetup): RelayOptions {
+function relayOptions(flags: RelayFlags, { tunnels, management }: ResolvedSetup): RelayOptions {
   return {
     tunnels,
-    responseTimeoutMs: flags.responseTimeout,
+    ...(management === undefined ? {} : { management: { ...management, ...storeOf(flags) } }),
+    responseTimeoutMs: flags.responseTimeoutMs,
+    answerTimeoutMs: flags.answerTimeoutMs,
     sendResponseTimeout: flags.sendResponseTimeout,
-    lastSeenWindowMs: flags.clientLastSeenTimeout,
-    maxPollWaitMs: flags.maxPollWait,
-    emptyPoll: flags.emptyPoll === "204" ? 204 : 200,
-    strictness: flags.lenient ? "lenient" : "strict",
+    lastSeenWindowMs: flags.clientLastSeenTimeoutMs,
+    maxPollWaitMs: flags.maxPollWaitMs,
+    emptyPoll: flags.emptyPoll,
+    strictness: flags.isLenient ? "lenient" : "strict",
     maxRequestBytes: flags.maxRequestBytes,
     maxResponseBytes: flags.maxResponseBytes,
     maxQueuedCommands: flags.maxQueued,
-    allowedHosts: flags.allowedHost ?? [],
-    ...(flags.publicUrl === undefined ? {} : { publicBaseUrl: flags.publicUrl }),
+    allowedHosts: flags.allowedHosts,
+    ...(flags.publicUrl === "" ? {} : { publicBaseUrl: flags.publicUrl }),
   };
+}
+
+/** Where tunnels are kept that are created or changed while the relay runs. */
+function storeOf({ tunnelsFile }: RelayFlags): Pick<ManagementOptions, "store"> {
+  return tunnelsFile === "" ? {} : { store: new TunnelsFileStore(tunnelsFile, writeFileAtomically) };
 }
 
 /** An empty host means all interfaces (CFG-97). */
@@ -195,7 +123,7 @@ function listenTarget({ listen }: RelayFlags): ListenTarget {
 }
 
 function describe(baseUrl: string, { publicUrl }: RelayFlags, { tunnels }: ResolvedSetup): RelayDocument {
-  const mcpBase = publicUrl?.replace(/\/+$/, "") ?? baseUrl;
+  const mcpBase = publicUrl === "" ? baseUrl : publicUrl.replace(/\/+$/, "");
   return {
     control_plane_base_url: baseUrl,
     tunnels: tunnels.map(({ id }) => ({ tunnel_id: id, mcp_url: `${mcpBase}/v1/mcp/${id}` })),
@@ -208,14 +136,25 @@ function greeting(document: RelayDocument, newKey: string | undefined, flags: Re
     lines.push(`tunnel   ${tunnel.tunnel_id}`, `mcp url  ${tunnel.mcp_url}`);
   }
   if (newKey !== undefined) {
-    const kept = flags.apiKeyFile === undefined ? "not stored" : `stored in ${flags.apiKeyFile}`;
+    const kept = flags.apiKeyFile === "" ? "not stored" : `stored in ${flags.apiKeyFile}`;
     lines.push(`api key  ${newKey}`, `         (shown once, ${kept})`);
+  }
+  const [first] = document.tunnels;
+  if (first === undefined) {
+    lines.push(
+      "",
+      "Create a tunnel with the admin key in OPENAI_ADMIN_KEY:",
+      "  tunnel-client admin tunnels create --name NAME --description TEXT \\",
+      `    --organization-id ORG --control-plane.base-url ${document.control_plane_base_url}`,
+      "",
+    );
+    return lines.join("\n");
   }
   lines.push(
     "",
     "Start an agent with the key in CONTROL_PLANE_API_KEY:",
     `  tunnel-client run --control-plane.base-url ${document.control_plane_base_url} \\`,
-    `    --control-plane.tunnel-id ${document.tunnels[0]?.tunnel_id ?? ""} \\`,
+    `    --control-plane.tunnel-id ${first.tunnel_id} \\`,
     "    --mcp.server-url http://127.0.0.1:3000/mcp",
     "",
   );
@@ -228,38 +167,5 @@ async function removeIfOurs(path: string, content: string): Promise<void> {
     if (await Deno.readTextFile(path) === content) await Deno.remove(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
-}
-
-function duration(text: string): number {
-  const ms = parsedBy(parseDuration, text);
-  if (ms <= 0) throw new InvalidArgumentError("use a duration above 0, such as 30s.");
-  return ms;
-}
-
-function count(text: string): number {
-  const number = parsedBy(parseInteger, text);
-  if (number < 1) throw new InvalidArgumentError("use a whole number from 1 up.");
-  return number;
-}
-
-function address(text: string): RelayFlags["listen"] {
-  return parsedBy(parseListenAddress, text);
-}
-
-function level(text: string): LogLevel {
-  return parsedBy(parseLogLevel, text);
-}
-
-function parsedBy<T>(parse: (text: string) => T, text: string): T {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof InvalidValueError)) throw error;
-    throw new InvalidArgumentError(`${error.message}.`);
   }
 }

@@ -1,16 +1,43 @@
 /** `tunnel-client run`: the agent in the foreground until a signal ends it (spec 04 §3). */
 import {
   embeddedStubOptions,
-  loadRunConfig,
+  formatProblem,
+  loadConfiguration,
+  type LoadedConfig,
   type ParsedFlags,
-  type RunConfig,
-  secretNamesOf,
 } from "../config/mod.ts";
-import { startService } from "../sandbox/mod.ts";
+import { type Service, type ServiceOptions, startService } from "../sandbox/mod.ts";
 import type { StubServer } from "../stub/mod.ts";
+import { VERSION } from "../version.ts";
+import type { LeafCommand } from "./command.ts";
 import { CliError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
-import { listenForStop, untilStopped } from "./stop_signals.ts";
+import { loadModule } from "./load_module.ts";
+import { runFlags } from "./run_flags.ts";
+import { logSummary } from "./run_summary.ts";
+import { asIfJustCome, listenForStop, type StopSignals, untilStopped } from "./stop_signals.ts";
+
+export const command: LeafCommand = {
+  kind: "leaf",
+  about: `tunnel-client run ${VERSION}\n\n` +
+    "Serves one tunnel until it is told to stop: polls the control plane for commands, hands each to the MCP server of " +
+    "its channel, and posts the answer back.\n\n" +
+    "Every value comes from its flag, else from its environment variable, else from the profile, else it is the default.",
+  flags: runFlags,
+  sections: async () => {
+    const { runSections } = await loadModule<typeof import("./run_help.ts")>(
+      "./run_help.ts",
+      import.meta.url,
+    );
+    return runSections();
+  },
+  run: ({ flags }, io) => runCommand(flags, io),
+};
+
+/** How long everything may take to come up (R-10). */
+const START_LIMIT_MS = 15_000;
+/** How long a start may still take to its end once a signal has come: a finished one can be stopped without a loss. */
+const INTERRUPTED_START_MS = 1_000;
 
 /**
  * Runs the agent.
@@ -18,13 +45,16 @@ import { listenForStop, untilStopped } from "./stop_signals.ts";
  * @throws {ConfigError} when the configuration cannot be used
  * @throws {CliError} when something could not be brought up
  */
-export async function runCommand(flags: ParsedFlags, io: CliIo): Promise<number> {
-  const stub = await startEmbeddedStub(flags, io);
+async function runCommand(flags: ParsedFlags, io: CliIo): Promise<number> {
+  const signals = listenForStop();
+  let stub: StubServer | undefined;
   try {
+    stub = await startEmbeddedStub(flags, io);
     const sources = { flags, env: io.env, readTextFile, mainServerUrl: stub?.mcpUrl };
-    return await runAgent(loadRunConfig(sources), flags, io);
+    return await runAgent(await loadConfiguration(sources), signals, io);
   } finally {
     await stub?.stop();
+    signals.close();
   }
 }
 
@@ -33,16 +63,41 @@ function readTextFile(path: string): string {
   return Deno.readTextFileSync(path);
 }
 
-async function runAgent(config: RunConfig, flags: ParsedFlags, io: CliIo): Promise<number> {
-  const secretNames = secretNamesOf({ flags, env: io.env });
+async function runAgent(
+  { config, secretNames, warnings }: LoadedConfig,
+  signals: StopSignals,
+  io: CliIo,
+): Promise<number> {
+  for (const warning of warnings) io.stderr(`warning: ${formatProblem(warning)}\n`);
   const streams = { stdout: Deno.stdout, stderr: Deno.stderr };
   const options = { config, environment: io.env, secretNames, confineMain: true, streams };
-  const signals = listenForStop();
+  const [service, stopSignals] = await starting(() => startInTime(options, signals));
+  void logSummary(config, service);
+  return await untilStopped(service, stopSignals, io);
+}
+
+/**
+ * Starts the service within the limit. A signal before its end gives the start up, unless the end comes just then: the
+ * agent may have polled already, and then it is stopped like any other, without a loss.
+ * @returns the service, and the signals that are to end it
+ * @throws {Error} when the start takes too long, or a signal has ended it (R-10, R-29)
+ */
+async function startInTime(options: ServiceOptions, signals: StopSignals): Promise<[Service, StopSignals]> {
+  const giveUp = new AbortController();
+  const start = startService({ ...options, signal: giveUp.signal });
+  const late = new Error(
+    `not everything was up after ${START_LIMIT_MS / 1000} s; look for a file or a socket that blocks`,
+  );
+  let timer = setTimeout(() => giveUp.abort(late), START_LIMIT_MS);
   try {
-    const service = await starting(() => startService(options));
-    return await untilStopped(service, signals, io);
+    const first = await Promise.race([start, signals.next()]);
+    if (typeof first !== "string") return [first, signals];
+    clearTimeout(timer);
+    const interrupted = new Error(`${first} before everything was up`);
+    timer = setTimeout(() => giveUp.abort(interrupted), INTERRUPTED_START_MS);
+    return [await start, asIfJustCome(first, signals)];
   } finally {
-    signals.close();
+    clearTimeout(timer);
   }
 }
 
@@ -50,7 +105,10 @@ async function runAgent(config: RunConfig, flags: ParsedFlags, io: CliIo): Promi
 async function startEmbeddedStub(flags: ParsedFlags, io: CliIo): Promise<StubServer | undefined> {
   const options = embeddedStubOptions(flags);
   if (!options) return undefined;
-  const { SAMPLE_PROMPTS, startStubServer } = await import("../stub/mod.ts");
+  const { SAMPLE_PROMPTS, startStubServer } = await loadModule<typeof import("../stub/mod.ts")>(
+    "../stub/mod.ts",
+    import.meta.url,
+  );
   const server = await starting(() => startStubServer(options));
   io.stdout(
     [

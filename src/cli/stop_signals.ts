@@ -40,6 +40,19 @@ export function listenForStop(): StopSignals {
   };
 }
 
+/** The signals, with one put back that was taken too early. */
+export function asIfJustCome(signal: StopSignal, signals: StopSignals): StopSignals {
+  let first: StopSignal | undefined = signal;
+  return {
+    next() {
+      const next = first === undefined ? signals.next() : Promise.resolve(first);
+      first = undefined;
+      return next;
+    },
+    close: () => signals.close(),
+  };
+}
+
 /**
  * Runs a service until a signal or a crash ends it: the first signal drains, a second one stops at once.
  * @param signals listened to since before the start, so that a signal in the middle of it ends nothing halfway

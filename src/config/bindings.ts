@@ -1,39 +1,86 @@
+import {
+  type BindingEntry,
+  checkField,
+  FieldError,
+  parseCommandEntry,
+  parseUrlEntry,
+  readFileEntry,
+} from "./binding_entry.ts";
 import { canonicalChannelName, HARPOON_CHANNEL, MAIN_CHANNEL } from "./channel_name.ts";
 import { parseCommandLine } from "./command_line.ts";
+import type { MapNode } from "./file_tree.ts";
+import { nodeAt } from "./file_tree.ts";
 import { checkHttpUrl } from "./http_url.ts";
 import { InvalidValueError } from "./invalid_value.ts";
+import { hasPassword, warnLiteralSecret } from "./literal_secret.ts";
+import { formatLocation } from "./location.ts";
+import type { CertificatePaths, ProxyChoice } from "./network_config.ts";
+import { resolvePath } from "./paths.ts";
+import { ENVIRONMENT_PROXY, isLiteral, parseProxy } from "./proxies.ts";
 import { quote, quoteCommand, quoteUrl } from "./quote.ts";
+import { parseReference, type ReferenceSources } from "./references.ts";
 import type { Binding, HttpBinding, StdioBinding } from "./run_config.ts";
-import { nameOf, type SettingReader } from "./setting_reader.ts";
+import { entryNameOf, nameOf, type SettingReader } from "./setting_reader.ts";
 import type { Found } from "./sources.ts";
+import { type ChildSettings, NO_CHILD_SETTINGS, readChildSettings } from "./child_settings.ts";
 
-/** An entry that starts with one of these is taken apart; any other is a URL or command line as it stands (CFG-73). */
-const QUALIFIED = /^(?:url|command|channel|unix-socket|http-proxy|client-cert|client-key)=/i;
-/** Keys that the grammar of command entries forbids anywhere in the text (CFG-76, CH-17). */
-const FOREIGN_KEY = /,(http-proxy|url|unix-socket|client-cert|client-key)=/i;
+/** A binding that does not know the defaults of its kind yet. */
+export type BoundChannel = Omit<HttpBinding, "proxy"> & { readonly proxy?: ProxyChoice } | StdioBinding;
+
+/** What HTTP bindings have when their entries do not say. */
+export interface BindingDefaults {
+  readonly proxy: ProxyChoice;
+  readonly clientCertificate: CertificatePaths | undefined;
+}
 
 /**
  * Reads every binding: URL entries in order, then command entries (CFG-77).
  * @param mainServerUrl what `main` is bound to whatever the sources say (A-166)
  */
-export function readBindings(reader: SettingReader, mainServerUrl: string | undefined): readonly Binding[] {
+export function readBindings(
+  reader: SettingReader,
+  references: ReferenceSources,
+  mainServerUrl: string | undefined,
+): readonly BoundChannel[] {
   const bound: BoundEntry[] = [
-    ...readEntries(reader, "mcp.server-url", parseUrlEntry),
-    ...readEntries(reader, "mcp.command", parseCommandEntry),
+    ...readEntries(reader, "mcp.server-url", references, parseUrlEntry, bindUrl),
+    ...readEntries(reader, "mcp.command", references, parseCommandEntry, bindCommand),
   ];
   const kept = new Map<string, BoundEntry>();
   for (const entry of bound) {
     const { channel } = entry.binding;
     const other = kept.get(channel);
-    if (other === undefined || ranksAbove(entry.found, other.found)) kept.set(channel, entry);
-    else if (!ranksAbove(other.found, entry.found)) reader.report(...duplicate(entry, other));
+    if (other === undefined || rankOf(entry) < rankOf(other)) kept.set(channel, entry);
+    else if (rankOf(entry) === rankOf(other)) reader.report(...duplicate(entry, other));
   }
   const bindings = bound.filter((entry) => kept.get(entry.binding.channel) === entry).map((entry) =>
     entry.binding
   );
   if (mainServerUrl === undefined) return bindings;
-  const main: HttpBinding = { channel: MAIN_CHANNEL, transport: "http-streamable", url: mainServerUrl };
+  const main = {
+    channel: MAIN_CHANNEL,
+    transport: "http-streamable",
+    url: mainServerUrl,
+    proxy: ENVIRONMENT_PROXY,
+  } as const;
   return [main, ...bindings.filter((binding) => binding.channel !== MAIN_CHANNEL)];
+}
+
+/** Gives HTTP bindings what their entries left open (CFG-57, CFG-59). A Unix socket rules proxies out. */
+export function completeBindings(
+  bindings: readonly BoundChannel[],
+  { proxy, clientCertificate }: BindingDefaults,
+): readonly Binding[] {
+  return bindings.map((binding) => {
+    if (binding.transport === "stdio") return binding;
+    const inherited = binding.unixSocket === undefined ? proxy : ENVIRONMENT_PROXY;
+    const certificate = binding.clientCertificate ?? clientCertificate;
+    return {
+      ...binding,
+      proxy: binding.proxy ?? inherited,
+      ...(certificate === undefined ? {} : { clientCertificate: certificate }),
+    };
+  });
 }
 
 type BindingSetting = "mcp.server-url" | "mcp.command";
@@ -41,12 +88,25 @@ type BindingSetting = "mcp.server-url" | "mcp.command";
 interface BoundEntry {
   readonly name: BindingSetting;
   readonly found: Found;
-  readonly binding: Binding;
+  readonly binding: BoundChannel;
 }
 
-/** A flag's binding of a channel displaces a variable's: the two settings are separate, the channel is one (CFG-5). */
-function ranksAbove(found: Found, other: Found): boolean {
-  return found.source === "flag" && other.source === "env";
+/** One entry on its way to a binding. */
+interface EntryContext {
+  readonly reader: SettingReader;
+  readonly references: ReferenceSources;
+  readonly entry: BindingEntry;
+  /** The entry in the file, if it comes from one. */
+  readonly node: MapNode | undefined;
+  /** Name of the entry in the file. */
+  readonly path: string;
+}
+
+const RANKS = { flag: 0, env: 1, yaml: 2 } as const;
+
+/** The settings for URLs and commands are separate, a channel is one: the higher source wins it (CFG-5). */
+function rankOf({ found }: BoundEntry): number {
+  return RANKS[found.source];
 }
 
 function duplicate(entry: BoundEntry, other: BoundEntry): Parameters<SettingReader["report"]> {
@@ -62,13 +122,21 @@ function duplicate(entry: BoundEntry, other: BoundEntry): Parameters<SettingRead
 function readEntries(
   reader: SettingReader,
   name: BindingSetting,
-  parse: (entry: string) => Binding,
+  references: ReferenceSources,
+  parse: (entry: string) => BindingEntry,
+  bind: (context: EntryContext) => BoundChannel,
 ): BoundEntry[] {
   const found = reader.find(name);
   if (found === undefined) return [];
-  return found.texts.flatMap((text, index) => {
+  const bound: BoundEntry[] = [];
+  (found.entries ?? found.texts).forEach((item, index) => {
+    const path = `${found.key}[${index}]`;
+    const node = typeof item === "string" ? undefined : item;
     try {
-      const binding = parse(text);
+      const entry = typeof item === "string" ? parse(item) : readFileEntry(item, path, references);
+      // The schema has complained about an entry of a file that lacks what it is for.
+      if (!entry.fields.has(name === "mcp.command" ? "command" : "url")) return;
+      const binding = bind({ reader, references, entry, node, path });
       if (binding.channel === HARPOON_CHANNEL) {
         reader.report(name, found, {
           code: "reserved_name",
@@ -77,99 +145,116 @@ function readEntries(
           } is reserved for the built-in channel`,
           suggestion: "choose another name",
         });
-        return [];
+        return;
       }
-      return [{ name, found, binding }];
+      bound.push({ name, found, binding });
     } catch (error) {
       if (!(error instanceof InvalidValueError)) throw error;
-      const entry = found.texts.length > 1 ? `entry ${index + 1} of ${nameOf(found)}` : nameOf(found);
+      const field = error instanceof FieldError ? error.field.replaceAll("-", "_") : undefined;
+      const at = node === undefined || field === undefined ? undefined : nodeAt(node, [field])?.at;
+      const entry = at === undefined
+        ? entryNameOf(found, index)
+        : `${path}.${field} at ${formatLocation(at)}`;
       const message = `invalid ${name} in ${entry}: ${error.problem}`;
-      reader.report(name, found, { code: "invalid_value", message, suggestion: error.valid });
-      return [];
+      reader.report(name, found, {
+        code: "invalid_value",
+        message,
+        suggestion: error.valid,
+        at: at ?? node?.at,
+      });
     }
   });
+  return bound;
 }
 
-const URL_FORM = "write a URL, or channel=NAME,url=URL";
-
-/** One `mcp.server-url` entry (CFG-73, CFG-74). */
-function parseUrlEntry(entry: string): HttpBinding {
-  if (entry.trim() === "") throw new InvalidValueError("entry is empty", URL_FORM);
-  if (!QUALIFIED.test(entry.trim())) return urlBinding(MAIN_CHANNEL, entry);
-  const parts = new Map<string, string>();
-  for (const part of entry.split(",").map((text) => text.trim()).filter((text) => text !== "")) {
-    const equals = part.indexOf("=");
-    if (equals === -1) {
-      throw new InvalidValueError(
-        "a part without = in the entry",
-        `${URL_FORM}; a URL with a comma must stand alone, without channel= and url=`,
-      );
-    }
-    const key = part.slice(0, equals).trim();
-    const value = part.slice(equals + 1).trim();
-    if (key === "" || value === "") {
-      throw new InvalidValueError("an empty key or value in the entry", URL_FORM);
-    }
-    if (key !== "channel" && key !== "url") {
-      throw new InvalidValueError(`unsupported key ${quote(key)}`, "use channel and url");
-    }
-    parts.set(key, value);
+/** CFG-74, CFG-75, CFG-78, CFG-80. */
+function bindUrl({ reader, references, entry, node, path }: EntryContext): BoundChannel {
+  const { fields, fieldsAt } = entry;
+  const url = fields.get("url") ?? "";
+  checkField("url", () => checkBindingUrl(url));
+  const urlNode = nodeAt(node, ["url"]);
+  if (urlNode?.kind === "text" && parseReference(urlNode.text.trim()) === undefined && hasPassword(url)) {
+    warnLiteralSecret(reader, "mcp.server-url", `the password in ${path}.url`, urlNode.at);
   }
-  const url = parts.get("url");
-  if (url === undefined) throw new InvalidValueError("missing url in the entry", URL_FORM);
-  return urlBinding(parts.get("channel") ?? "", url);
+  const channel = checkField("channel", () => channelOf(fields.get("channel") ?? ""));
+  const pathOf = (field: string) => {
+    const text = fields.get(field);
+    return text === undefined
+      ? undefined
+      : checkField(field, () => namingField(field, () => resolvePath(text, references)));
+  };
+  const unixSocket = pathOf("unix-socket");
+  const proxyText = fields.get("http-proxy");
+  if (unixSocket !== undefined && proxyText !== undefined) {
+    throw new InvalidValueError(
+      "unix-socket cannot be combined with http-proxy",
+      "a socket is always dialled directly; remove one",
+    );
+  }
+  const proxy = proxyText === undefined ? undefined : checkField(
+    "http-proxy",
+    () => namingField("http-proxy", () => parseProxy(proxyText, references, "mcp.server-url")),
+  );
+  const proxyAt = fieldsAt.get("http-proxy");
+  if (
+    proxyAt !== undefined && proxy?.kind === "explicit" && isLiteral(proxyText ?? "") &&
+    hasPassword(proxy.url)
+  ) {
+    warnLiteralSecret(reader, "mcp.server-url", `the password in ${path}.http_proxy`, proxyAt);
+  }
+  const certPath = pathOf("client-cert");
+  const keyPath = pathOf("client-key");
+  if ((certPath === undefined) !== (keyPath === undefined)) {
+    throw new InvalidValueError(
+      certPath === undefined
+        ? "missing client-cert: client-key needs it"
+        : "missing client-key: client-cert needs it",
+      "set both or none",
+    );
+  }
+  return {
+    channel,
+    transport: "http-streamable",
+    url,
+    ...(unixSocket === undefined ? {} : { unixSocket }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(certPath === undefined || keyPath === undefined ? {} : { clientCertificate: { certPath, keyPath } }),
+  };
 }
 
-function urlBinding(channel: string, url: string): HttpBinding {
+/** Puts the key before the complaint; in a flag or variable nothing else says which part is meant. */
+function namingField<Result>(field: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) throw error;
+    throw new InvalidValueError(`${field}: ${error.problem}`, error.valid);
+  }
+}
+
+function checkBindingUrl(url: string): void {
   try {
     checkHttpUrl(url);
   } catch (error) {
     if (!(error instanceof InvalidValueError)) throw error;
     throw new InvalidValueError(`${quoteUrl(url)}: ${error.problem}`, error.valid);
   }
-  return { channel: channelOf(channel), transport: "http-streamable", url };
 }
 
-const COMMAND_FORM = "write a command line, or channel=NAME,command=COMMAND";
-
-/** One `mcp.command` entry (CFG-73, CFG-76). */
-function parseCommandEntry(entry: string): StdioBinding {
-  const text = entry.trim();
-  if (text === "") throw new InvalidValueError("entry is empty", COMMAND_FORM);
-  if (!QUALIFIED.test(text)) return commandBinding(MAIN_CHANNEL, entry);
-  let channel = "";
-  let command = text;
-  if (text.startsWith("channel=")) {
-    const [, name, rest] = /^channel=([^,]*),\s*command=(.*)$/s.exec(text) ?? [];
-    if (name === undefined || rest === undefined) {
-      throw new InvalidValueError("channel= is not followed by command=", COMMAND_FORM);
-    }
-    channel = name;
-    command = rest;
-  } else if (text.startsWith("command=")) {
-    command = text.slice("command=".length);
-    const suffix = command.lastIndexOf(",channel=");
-    if (suffix !== -1) {
-      channel = command.slice(suffix + ",channel=".length);
-      command = command.slice(0, suffix);
-    }
-  } else {
-    const key = text.slice(0, text.indexOf("="));
-    throw new InvalidValueError(`unsupported key ${quote(key)}`, COMMAND_FORM);
-  }
-  const foreignKey = FOREIGN_KEY.exec(command)?.[1];
-  if (foreignKey !== undefined) {
-    throw new InvalidValueError(
-      `unsupported key ${quote(foreignKey)}`,
-      "a command entry has only channel and command",
-    );
-  }
-  return commandBinding(channelOf(channel), command.trim());
+/** CFG-76, CFG-79. */
+function bindCommand({ reader, references, entry, node, path }: EntryContext): BoundChannel {
+  const command = entry.fields.get("command") ?? "";
+  const channel = checkField("channel", () => channelOf(entry.fields.get("channel") ?? ""));
+  const argv = checkField("command", () => splitCommand(command));
+  const child: ChildSettings = node === undefined
+    ? NO_CHILD_SETTINGS
+    : readChildSettings(reader, node, path, references);
+  return { channel, transport: "stdio", command, argv, ...child };
 }
 
-function commandBinding(channel: string, command: string): StdioBinding {
+function splitCommand(command: string): readonly string[] {
   try {
-    return { channel, transport: "stdio", command, argv: parseCommandLine(command) };
+    return parseCommandLine(command);
   } catch (error) {
     if (!(error instanceof InvalidValueError)) throw error;
     const shown = command.trim() === "" ? "" : `${quoteCommand(command)}: `;

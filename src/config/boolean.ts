@@ -12,3 +12,22 @@ export function parseBoolean(text: string): boolean {
   if (FALSE.has(text)) return false;
   throw new InvalidValueError("not a boolean", "use true or false");
 }
+
+/** What a file may say besides (section 3.2); these also in quotes, as the published client has it. */
+const FILE_TRUE: ReadonlySet<string> = new Set(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"]);
+const FILE_FALSE: ReadonlySet<string> = new Set(["n", "N", "no", "No", "NO", "off", "Off", "OFF"]);
+const FILE_WORD = /^(?:true|True|TRUE|false|False|FALSE)$/;
+
+/**
+ * Reads a boolean as a YAML file holds it.
+ * @throws {InvalidValueError} for anything else, numbers and quoted `"true"` included
+ */
+export function parseFileBoolean(text: string, style: "plain" | "quoted"): boolean {
+  if (FILE_TRUE.has(text)) return true;
+  if (FILE_FALSE.has(text)) return false;
+  if (!FILE_WORD.test(text)) throw new InvalidValueError("not a boolean", "use true or false");
+  if (style === "quoted") {
+    throw new InvalidValueError("a boolean must not stand in quotes", "remove the quotes");
+  }
+  return text.toLowerCase() === "true";
+}

@@ -1,13 +1,24 @@
+import { readCertificate } from "./certificates.ts";
 import { canonicalChannelName } from "./channel_name.ts";
 import { formatDuration } from "./duration.ts";
 import { readHeaders } from "./headers.ts";
 import { checkHttpUrl } from "./http_url.ts";
 import { InvalidValueError } from "./invalid_value.ts";
+import { warnLiteralSecret } from "./literal_secret.ts";
+import type { ProxyChoice } from "./network_config.ts";
+import { ENVIRONMENT_PROXY, readProxy } from "./proxies.ts";
 import { quote, quoteUrl } from "./quote.ts";
-import { lookUp, parseExactReference, readReferencedFile, type ReferenceSources } from "./references.ts";
+import {
+  lookUp,
+  parseExactReference,
+  parseReference,
+  readReferencedFile,
+  type ReferenceSources,
+} from "./references.ts";
 import type { ControlPlaneConfig } from "./run_config.ts";
 import { nameOf, type SettingReader } from "./setting_reader.ts";
 import type { Found } from "./sources.ts";
+import { parseUrlPath, shownUrlPath } from "./url_path.ts";
 
 /** Bounds of the retry delay; nobody can set them from outside (CFG-54, P-51). */
 const BACKOFF_MIN_MS = 200;
@@ -19,17 +30,25 @@ const TUNNELS_PAGE = "https://platform.openai.com/settings/organization/tunnels"
 const API_KEYS_PAGE = "https://platform.openai.com/settings/organization/api-keys";
 
 /** Reads the control-plane settings in the order of CFG-108. */
-export function readControlPlane(reader: SettingReader, references: ReferenceSources): ControlPlaneConfig {
-  const baseUrl = readBaseUrl(reader);
+export function readControlPlane(
+  reader: SettingReader,
+  references: ReferenceSources,
+  globalProxy: ProxyChoice | undefined,
+): ControlPlaneConfig {
+  const clientCertificate = readCertificate(reader, "control-plane", references);
+  const configuredUrl = readBaseUrl(reader);
+  const baseUrl = clientCertificate === undefined ? configuredUrl : mtlsUrl(configuredUrl);
   const urlPath = readUrlPath(reader);
   const tunnelId = readTunnelId(reader);
   const organizationId = readOrganizationId(reader);
   const maxInflight = reader.integer("control-plane.max-inflight");
   const pollTimeoutMs = reader.durationMs("control-plane.poll-timeout");
+  const initialPollTimeoutMs = reader.durationMs("control-plane.initial-poll-timeout");
   const pollDeadlineGuardrailMs = reader.durationMs("control-plane.poll-deadline-guardrail");
   checkPollDeadline(reader, pollTimeoutMs + pollDeadlineGuardrailMs);
   const pollChannels = readPollChannels(reader);
   const apiKey = readApiKey(reader, references);
+  const proxy = readProxy(reader, "control-plane.http-proxy", references) ?? globalProxy ?? ENVIRONMENT_PROXY;
   const extraHeaders = readHeaders(reader, "control-plane.extra-headers", references);
   return {
     baseUrl,
@@ -39,12 +58,22 @@ export function readControlPlane(reader: SettingReader, references: ReferenceSou
     apiKey,
     maxInflight,
     pollTimeoutMs,
+    initialPollTimeoutMs,
     pollDeadlineGuardrailMs,
     pollChannels,
     extraHeaders,
     backoffMinMs: BACKOFF_MIN_MS,
     backoffMaxMs: BACKOFF_MAX_MS,
+    proxy,
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };
+}
+
+/** The published service takes client certificates on a host of its own; only this exact URL is meant (CFG-44). */
+function mtlsUrl(baseUrl: string): string {
+  return baseUrl.trim().replace(/\/+$/, "") === "https://api.openai.com"
+    ? "https://mtls.api.openai.com"
+    : baseUrl;
 }
 
 function readBaseUrl(reader: SettingReader): string {
@@ -69,31 +98,18 @@ function readBaseUrl(reader: SettingReader): string {
 function readUrlPath(reader: SettingReader): string {
   const name = "control-plane.url-path";
   const found = reader.find(name);
-  const text = reader.text(name).trim();
-  if (found === undefined || text === "" || text === "/") return "";
-  const complain = (why: string) => {
-    // Only the path is safe to show: a whole URL in its place may carry user info.
-    const shown = text.startsWith("/") && !text.startsWith("//")
-      ? quote(text.replace(/[?#].*$/s, "…"))
-      : quoteUrl(text);
+  if (found === undefined) return "";
+  const text = reader.text(name);
+  try {
+    return parseUrlPath(text);
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) throw error;
     reader.report(name, found, {
       code: "invalid_value",
-      message: `invalid ${name} ${shown} (${nameOf(found)}): ${why}`,
-      suggestion: "use a plain path such as /workspace/dev/us",
+      message: `invalid ${name} ${shownUrlPath(text)} (${nameOf(found)}): ${error.problem}`,
+      suggestion: error.valid,
     });
     return "";
-  };
-  if (text.startsWith("//")) return complain("it must not contain a host");
-  if (!text.startsWith("/")) return complain("it must start with / and hold no scheme or host");
-  if (/[?#]/.test(text)) return complain("it must not contain a query or fragment");
-  // deno-lint-ignore no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(text)) return complain("it must not contain control characters");
-  const segments = text.replace(/\/+$/, "").split("/");
-  try {
-    return segments.map((segment) => encodeURIComponent(decodeURIComponent(segment))).join("/");
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    return complain("it holds a broken percent escape");
   }
 }
 
@@ -204,6 +220,9 @@ function readPollChannels(reader: SettingReader): readonly string[] | undefined 
 function readApiKey(reader: SettingReader, references: ReferenceSources): string {
   const name = "control-plane.api-key";
   const found = reader.find(name);
+  if (found?.at !== undefined && parseReference((found.written ?? "").trim()) === undefined) {
+    warnLiteralSecret(reader, name, "the control plane API key", found.at);
+  }
   const key = found?.source === "flag" ? followReference(reader, found, references) : found?.texts[0] ?? "";
   if (key === undefined) return "";
   if (key === "") {

@@ -8,7 +8,7 @@ import { parseDuration } from "./duration.ts";
 import { parseInteger } from "./integer.ts";
 import { InvalidValueError } from "./invalid_value.ts";
 import { quote } from "./quote.ts";
-import { isList, type Setting } from "./settings.ts";
+import { isList, type Setting } from "./setting.ts";
 import { suggestName } from "./suggest.ts";
 
 /** One flag of one command. */
@@ -28,6 +28,8 @@ export interface FlagSpec {
   readonly help: string;
   /** Heading in help. */
   readonly group: string;
+  /** The only words it takes; a setting's words are checked with the setting. */
+  readonly choices?: readonly string[];
 }
 
 /** Every occurrence of every flag that was given, by the spelling that was typed, without dashes. */
@@ -50,7 +52,7 @@ export class UsageError extends Error {
 /** The flag of a setting. */
 export function flagOf(setting: Setting): FlagSpec {
   const { name, alias, type, placeholder, help, group } = setting;
-  const syntax = type === "int" || type === "duration" ? type : "text";
+  const syntax = type === "int" || type === "bool" || type === "duration" ? type : "text";
   const common = {
     name,
     syntax,
@@ -138,6 +140,9 @@ const SYNTAX: Readonly<Record<"int" | "bool" | "duration", (text: string) => unk
 };
 
 function checkSyntax(spec: FlagSpec, name: string, value: string): string | undefined {
+  if (spec.choices !== undefined && !spec.choices.includes(value)) {
+    return `invalid argument ${quote(value)} for "--${name}" flag: use ${spec.choices.join(" or ")}`;
+  }
   if (spec.syntax === "text") return undefined;
   try {
     SYNTAX[spec.syntax](value);

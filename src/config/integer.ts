@@ -33,6 +33,19 @@ export function parseInteger(text: string): number {
   return safe(sign === "-" && magnitude !== 0 ? -magnitude : magnitude);
 }
 
+const WHOLE_FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+
+/**
+ * Reads a whole number as a YAML file holds it: like a flag, and a float that has no fraction, such as `1e3` or `2.0`.
+ * @throws {InvalidValueError} for anything else, and beyond ±(2^53−1)
+ */
+export function parseFileInteger(text: string): number {
+  if (LITERAL.test(text) || !WHOLE_FLOAT.test(text)) return parseInteger(text);
+  const value = Number(text);
+  if (!Number.isInteger(value)) throw new InvalidValueError("not a whole number", VALID);
+  return safe(value === 0 ? 0 : value);
+}
+
 function digits(text: string): string {
   return text.replaceAll("_", "");
 }

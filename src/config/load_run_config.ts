@@ -1,17 +1,27 @@
 import { HARPOON_CHANNEL, MAIN_CHANNEL } from "./channel_name.ts";
-import { readBindings } from "./bindings.ts";
-import { ConfigError } from "./config_error.ts";
+import { completeBindings, readBindings } from "./bindings.ts";
+import { readCertificate, readPath } from "./certificates.ts";
+import { checkFile } from "./check_file.ts";
+import { ConfigError, type ConfigProblem, type ConfigWarning } from "./config_error.ts";
 import { readControlPlane } from "./control_plane_settings.ts";
+import { fileSource, variablesOfFile } from "./file_source.ts";
+import type { FileTree } from "./file_tree.ts";
 import type { ParsedFlags } from "./flags.ts";
+import { readHarpoon } from "./harpoon_settings.ts";
 import { readHeaders } from "./headers.ts";
-import { parseListenAddress } from "./listen_address.ts";
-import { parseLogLevel } from "./log_level.ts";
+import type { ProxyChoice } from "./network_config.ts";
+import { readAdminUi, readCloudflared, readHealth, readLog, readWord } from "./operation_settings.ts";
+import { ENVIRONMENT_PROXY, readEnvironmentProxies, readProxy } from "./proxies.ts";
 import { quote } from "./quote.ts";
-import type { ReferenceSources } from "./references.ts";
-import type { Binding, HealthConfig, LogConfig, McpConfig, RunConfig } from "./run_config.ts";
-import { nameOf, SettingReader } from "./setting_reader.ts";
-import { type SettingName, settingOf } from "./settings.ts";
+import { readReferencedFile, type ReferenceSources } from "./references.ts";
+import type { Binding, McpConfig, RunConfig } from "./run_config.ts";
+import { secretNamesOf } from "./secrets.ts";
+import { NO_FILE, type SelectedFile, selectFile } from "./select_file.ts";
+import { SettingReader } from "./setting_reader.ts";
+import { SETTINGS } from "./settings.ts";
 import { envSource, fallbackEnvSource, flagSource } from "./sources.ts";
+import { readTrustedOrigins } from "./trusted_origins.ts";
+import { loadYamlReader } from "./yaml_reader.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigSources extends ReferenceSources {
@@ -23,90 +33,188 @@ export interface ConfigSources extends ReferenceSources {
   readonly mainServerUrl?: string;
 }
 
+/** A configuration and what is worth knowing about how it came about. */
+export interface LoadedConfig {
+  readonly config: RunConfig;
+  /** To be shown to the operator at every start. */
+  readonly warnings: readonly ConfigWarning[];
+  /** The file, as it was read (CFG-32); undefined when none was selected. May hold secrets. */
+  readonly file: { readonly path: string; readonly text: string } | undefined;
+  /** Variables that hold secrets; whoever has read the configuration deletes them from the process (ST-6). */
+  readonly secretNames: readonly string[];
+}
+
+/** A selected file that has been read. */
+export interface ReadFile extends SelectedFile {
+  readonly text: string;
+  readonly tree: FileTree;
+}
+
 /**
- * Reads and checks the whole configuration: flags, then environment, then defaults (CFG-3).
+ * Reads and checks the whole configuration: flags, then environment, then the selected file, then defaults (CFG-3).
  * @throws {ConfigError} naming every mistake, in the order of CFG-108
  */
-export function loadRunConfig(sources: ConfigSources): RunConfig {
-  const reader = new SettingReader([
+export async function loadConfiguration(sources: ConfigSources): Promise<LoadedConfig> {
+  return buildConfiguration(sources, await readSelectedFile(sources));
+}
+
+/** As {@link loadConfiguration}, for those who need nothing but the configuration. */
+export async function loadRunConfig(sources: ConfigSources): Promise<RunConfig> {
+  return (await loadConfiguration(sources)).config;
+}
+
+async function readSelectedFile(sources: ConfigSources): Promise<ReadFile | undefined> {
+  const selected = selectFile(sources.flags, sources.env);
+  if (selected === undefined) return undefined;
+  const { path, source } = selected;
+  const file = readReferencedFile(path, sources.readTextFile);
+  if ("failure" in file) {
+    const what = source.profile === "" ? "configuration file" : "profile";
+    throw new ConfigError([{
+      code: "unreadable_file",
+      setting: source.profile === "" ? "config" : "profile",
+      key: path,
+      source: "none",
+      message: `cannot read ${what} ${quote(path)}: ${file.failure}`,
+      suggestion: "check the name and the directory",
+    }]);
+  }
+  const { readYamlTree } = await loadYamlReader();
+  return { ...selected, text: file.content, tree: readYamlTree(file.content, path) };
+}
+
+/**
+ * Puts the configuration together from its sources and the file that was selected.
+ * @throws {ConfigError} naming every mistake
+ */
+export function buildConfiguration(sources: ConfigSources, file: ReadFile | undefined): LoadedConfig {
+  const { env, readTextFile } = sources;
+  const fileProblems = file === undefined ? [] : checkFile(file.tree);
+  const root = file?.tree.root;
+  if (file !== undefined && root === undefined) throw new ConfigError(fileProblems);
+  const reader: SettingReader = new SettingReader([
     flagSource(sources.flags),
-    envSource(sources.env),
-    fallbackEnvSource(sources.env),
+    envSource(env),
+    ...root === undefined ? [] : [fileSource(root, sources, (problem) => reader.problems.push(problem))],
+    fallbackEnvSource(env),
   ]);
-  const controlPlane = readControlPlane(reader, sources);
-  const mcp = readMcp(reader, sources);
+  // References of flags, variables, proxies and headers also see the file, below the environment (CFG-6).
+  const variables = root === undefined ? env : { ...variablesOfFile(root, SETTINGS), ...env };
+  const references = { env: variables, readTextFile };
+  const caBundle = readPath(reader, "ca-bundle", references);
+  const globalProxy = readProxy(reader, "http-proxy", references);
+  const controlPlane = readControlPlane(reader, references, globalProxy);
+  const mcp = readMcp(reader, references, globalProxy, sources.mainServerUrl);
   const log = readLog(reader);
   const health = readHealth(reader);
   const pidFile = reader.text("pid.file");
-  checkChannels(reader, mcp.bindings, controlPlane.pollChannels);
+  const harpoon = readHarpoon(reader, references, globalProxy);
+  checkChannels(reader, mcp.bindings, controlPlane.pollChannels, harpoon.targets.length);
+  const cloudflared = readCloudflared(reader, references);
+  const adminUi = readAdminUi(reader);
+  const proxyCheckIntervalMs = reader.durationMs("proxy.check-interval");
   const drainTimeoutMs = reader.durationMs("shutdown.drain-timeout");
   const sandbox = readWord(reader, "sandbox") === "off" ? "off" : "strict";
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
-  return { controlPlane, mcp, log, health, pidFile, drainTimeoutMs, sandbox };
+  const learn = readWord(reader, "sandbox.learn");
+  const problems = worthTelling(fileProblems, reader.problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const config: RunConfig = {
+    source: file?.source ?? NO_FILE,
+    controlPlane,
+    mcp,
+    harpoon,
+    tls: { caBundle },
+    environmentProxies: readEnvironmentProxies(env),
+    proxyCheckIntervalMs,
+    log,
+    health,
+    adminUi,
+    cloudflared,
+    pidFile,
+    drainTimeoutMs,
+    sandbox,
+    sandboxLearn: learn === "any" || learn === "same-site" ? learn : "ask-config",
+  };
+  return {
+    config,
+    warnings: [...reader.warnings, ...withoutEffect(config)],
+    file: file === undefined ? undefined : { path: file.path, text: file.text },
+    secretNames: secretNamesOf({ flags: sources.flags, env, root }),
+  };
 }
 
-function readMcp(reader: SettingReader, sources: ConfigSources): McpConfig {
-  const bindings = readBindings(reader, sources.mainServerUrl);
+/**
+ * The mistakes of the file and of the values, without those that only follow from another: what is missing because its key
+ * is misspelled or its value is wrong, and what the schema has said already.
+ */
+function worthTelling(
+  fileProblems: readonly ConfigProblem[],
+  problems: readonly ConfigProblem[],
+): readonly ConfigProblem[] {
+  const places = new Set(fileProblems.map(({ location }) => JSON.stringify(location)));
+  return [
+    ...fileProblems,
+    ...problems.filter((problem) => {
+      if (problem.location !== undefined && places.has(JSON.stringify(problem.location))) return false;
+      if (problem.code !== "required" && problem.code !== "missing_binding") return true;
+      const others = problems.filter((other) => other !== problem && other.setting === problem.setting);
+      return fileProblems.length === 0 && others.length === 0;
+    }),
+  ];
+}
+
+/** What is configured, and checked, and not there to be used: better said than left to be found out. */
+function withoutEffect({ cloudflared, harpoon }: RunConfig): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  const warn = (setting: string, message: string) =>
+    warnings.push({ code: "no_effect", setting, message, suggestion: "" });
+  if (cloudflared.enabled) {
+    warn("cloudflared.token", "cloudflared is configured, but this version does not start it");
+  }
+  if (harpoon.targets.length > 0) {
+    warn("harpoon.target", "Harpoon targets are configured, but this version does not serve them");
+  }
+  return warnings;
+}
+
+function readMcp(
+  reader: SettingReader,
+  references: ReferenceSources,
+  globalProxy: ProxyChoice | undefined,
+  mainServerUrl: string | undefined,
+): McpConfig {
+  const bound = readBindings(reader, references, mainServerUrl);
+  const clientCertificate = readCertificate(reader, "mcp", references);
   const connectionMaxTtlMs = reader.durationMs("mcp.connection-max-ttl");
   const startupWaitTimeoutMs = reader.durationMs("mcp.startup-wait-timeout");
   const maxConcurrentRequests = reader.integer("mcp.max-concurrent-requests");
   const stdioConcurrency = reader.integer("mcp.stdio-concurrency");
-  const extraHeaders = readHeaders(reader, "mcp.extra-headers", sources);
-  const discoveryExtraHeaders = readHeaders(reader, "mcp.discovery-extra-headers", sources);
+  const proxy = readProxy(reader, "mcp.http-proxy", references) ?? globalProxy ?? ENVIRONMENT_PROXY;
+  const extraHeaders = readHeaders(reader, "mcp.extra-headers", references);
+  const discoveryExtraHeaders = readHeaders(reader, "mcp.discovery-extra-headers", references);
+  if (clientCertificate !== undefined && !bound.some(({ transport }) => transport === "http-streamable")) {
+    const found = reader.find("mcp.client-cert");
+    reader.report("mcp.client-cert", found, {
+      code: "conflict",
+      message: "mcp.client-cert and mcp.client-key are set, but no MCP server is reached over HTTP",
+      suggestion: "remove them, or bind a server with --mcp.server-url",
+    });
+  }
+  const oauthTrustedOrigins = readTrustedOrigins(reader);
+  const stdioSendInitializedNotification = reader.boolean("mcp.stdio-send-initialized-notification");
+  const forwardTraceContext = reader.boolean("mcp.forward-trace-context");
   return {
-    bindings,
+    bindings: completeBindings(bound, { proxy, clientCertificate }),
     extraHeaders,
     discoveryExtraHeaders,
     startupWaitTimeoutMs,
     connectionMaxTtlMs,
     maxConcurrentRequests,
     stdioConcurrency,
+    stdioSendInitializedNotification,
+    forwardTraceContext,
+    oauthTrustedOrigins,
   };
-}
-
-/** CFG-90 … CFG-92. */
-function readLog(reader: SettingReader): LogConfig {
-  const level = reader.parsed("log.level", parseLogLevel) ?? "info";
-  const file = reader.text("log.file");
-  const formatFound = reader.find("log.format");
-  const word = readWord(reader, "log.format");
-  if (word === "json" || word === "struct-text") return { level, format: word, file };
-  if (file !== "") return { level, format: "struct-text", file };
-  const levelFound = reader.find("log.level");
-  if (level !== "info" && levelFound !== undefined && formatFound === undefined) {
-    reader.report("log.level", levelFound, {
-      code: "conflict",
-      message: `log level requires a log format: ${nameOf(levelFound)} is ${
-        quote(level)
-      } and no format is set`,
-      suggestion: "add --log.format struct-text or --log.format json (LOG_FORMAT)",
-    });
-  }
-  return { level, format: "plain", file };
-}
-
-function readHealth(reader: SettingReader): HealthConfig {
-  const unixSocket = reader.text("health.unix-socket");
-  const listenAddr = reader.text("health.listen-addr");
-  // With a socket the address is ignored, a wrong one included (CFG-98).
-  if (unixSocket === "") reader.parsed("health.listen-addr", parseListenAddress);
-  return { listenAddr, unixSocket, urlFile: reader.text("health.url-file") };
-}
-
-/** A word of a closed list in any letter case; empty when not set or wrong. */
-function readWord(reader: SettingReader, name: SettingName): string {
-  const { choices = [], default: standard } = settingOf(name);
-  const found = reader.find(name);
-  if (found === undefined) return standard;
-  const text = found.texts[0] ?? "";
-  const word = text.toLowerCase();
-  if (choices.includes(word)) return word;
-  reader.report(name, found, {
-    code: "invalid_value",
-    message: `unsupported ${name.replace(".", " ")} ${quote(text)} (${nameOf(found)})`,
-    suggestion: `use ${choices.join(" or ")}`,
-  });
-  return "";
 }
 
 /** Every polled channel needs somebody to answer it (CFG-53, CH-8, CH-9). */
@@ -114,6 +222,7 @@ function checkChannels(
   reader: SettingReader,
   bindings: readonly Binding[],
   pollChannels: readonly string[] | undefined,
+  harpoonTargets: number,
 ): void {
   // A binding that could not be read may be the one that seems to be missing.
   if (reader.problems.some(({ setting }) => setting === "mcp.server-url" || setting === "mcp.command")) {
@@ -136,11 +245,11 @@ function checkChannels(
     if (channel === MAIN_CHANNEL || bound.has(channel)) continue;
     if (channel === HARPOON_CHANNEL) {
       // With main, OAuth discovery may still register targets later.
-      if (pollChannels?.includes(MAIN_CHANNEL)) continue;
+      if (harpoonTargets > 0 || pollChannels?.includes(MAIN_CHANNEL)) continue;
       reader.report("control-plane.poll-channel", found, {
         code: "missing_binding",
         message: `channel ${quote(channel)} is polled but no Harpoon target is configured`,
-        suggestion: "poll main as well, or remove it from --control-plane.poll-channel",
+        suggestion: "add --harpoon.target, poll main as well, or remove it from --control-plane.poll-channel",
       });
       continue;
     }

@@ -8,6 +8,7 @@ export { parseCommandLine } from "./command_line.ts";
 export {
   ConfigError,
   type ConfigProblem,
+  type ConfigWarning,
   formatProblem,
   type ProblemCode,
   type ProblemSource,
@@ -32,11 +33,35 @@ export { checkHttpUrl } from "./http_url.ts";
 export { parseInteger } from "./integer.ts";
 export { InvalidValueError } from "./invalid_value.ts";
 export { type ListenAddress, parseListenAddress } from "./listen_address.ts";
-export { type ConfigSources, loadRunConfig } from "./load_run_config.ts";
+export {
+  type ConfigSources,
+  loadConfiguration,
+  type LoadedConfig,
+  loadRunConfig,
+} from "./load_run_config.ts";
 export { parseLogLevel } from "./log_level.ts";
+export {
+  expandHome,
+  parseProfileName,
+  PROFILE_EXTENSION,
+  profilePath,
+  resolveProfileDir,
+} from "./profile_location.ts";
+export { type EffectiveConfig, effectiveConfig, type EffectiveGroup } from "./effective_config.ts";
+export { isCredentialName } from "./credential_name.ts";
+export { type Json, type JsonSchema, profileJsonSchema } from "./profile_schema.ts";
+export { shownArguments } from "./shown_arguments.ts";
+export { shownProxy, shownUrl } from "./shown_url.ts";
+export { validateProfileText } from "./validate_profile.ts";
+export { hostPattern } from "./host_pattern.ts";
+export { formatLocation, type Location } from "./location.ts";
 export { quote, quoteUrl } from "./quote.ts";
+export { configSourceLabel } from "./select_file.ts";
 export type {
+  AdminUiConfig,
   Binding,
+  CloudflaredConfig,
+  ConfigSource,
   ControlPlaneConfig,
   HealthConfig,
   HttpBinding,
@@ -45,6 +70,22 @@ export type {
   RunConfig,
   StdioBinding,
 } from "./run_config.ts";
+export type {
+  CertificatePaths,
+  EnvironmentProxies,
+  EnvironmentValue,
+  ProxyChoice,
+  TlsConfig,
+} from "./network_config.ts";
+export type {
+  HarpoonConfig,
+  HarpoonTarget,
+  HarpoonTemplateParameter,
+  HarpoonTemplateTarget,
+  HarpoonUrlTarget,
+} from "./harpoon_config.ts";
 export { secretNamesOf, secretValuesOf } from "./secrets.ts";
-export { type Setting, type SettingName, SETTINGS } from "./settings.ts";
+export type { Member, MemberType, ReferenceRule, Setting, SettingType } from "./setting.ts";
+export { OTHER_VARIABLES, type OtherVariable, type SettingName, SETTINGS, VERSION_KEY } from "./settings.ts";
 export { suggestName } from "./suggest.ts";
+export { parseUrlPath, shownUrlPath } from "./url_path.ts";

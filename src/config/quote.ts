@@ -31,3 +31,9 @@ export function quoteCommand(text: string): string {
   const shown = word.replace(/=.*/s, "=…");
   return quote(shown.length < text.trim().length ? `${shown} …` : shown);
 }
+
+/** A key of a file as it may be shown: on one line, not too long, API keys in the wrong place masked. */
+export function showKey(key: string): string {
+  const shown = quote(key).slice(1, -1);
+  return shown === "" ? '""' : shown;
+}

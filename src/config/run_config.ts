@@ -1,7 +1,21 @@
 /** The finished configuration of one agent: plain data that can be handed to another thread. */
+import type { HarpoonConfig } from "./harpoon_config.ts";
+import type { CertificatePaths, EnvironmentProxies, ProxyChoice, TlsConfig } from "./network_config.ts";
+
+/** The file that a configuration came from; every member is empty when there was none (CFG-32). */
+export interface ConfigSource {
+  /** Path given with `--config`. */
+  readonly configFile: string;
+  /** Name of the profile, also of one that was selected by its path. */
+  readonly profile: string;
+  readonly profilePath: string;
+  readonly profileDir: string;
+  /** True when the profile was selected by its path. */
+  readonly isProfileFile: boolean;
+}
 
 export interface ControlPlaneConfig {
-  /** Scheme and host as configured; path, query and fragment are ignored (P-3). */
+  /** Scheme and host as configured, the mTLS host where CFG-44 wants it; path, query and fragment are ignored (P-3). */
   readonly baseUrl: string;
   /** Prefix for every route, empty or starting with `/` (P-4). */
   readonly urlPath: string;
@@ -13,6 +27,8 @@ export interface ControlPlaneConfig {
   /** Capacity of the local queue (P-38). */
   readonly maxInflight: number;
   readonly pollTimeoutMs: number;
+  /** Wait that the first poll asks for, if it is the shorter one (A-160). */
+  readonly initialPollTimeoutMs: number;
   readonly pollDeadlineGuardrailMs: number;
   /** Allowlist of channels, sorted; undefined means unscoped polling (P-36). */
   readonly pollChannels: readonly string[] | undefined;
@@ -21,6 +37,8 @@ export interface ControlPlaneConfig {
   /** Bounds of the retry delay, in ms (P-51). */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  readonly proxy: ProxyChoice;
+  readonly clientCertificate?: CertificatePaths;
 }
 
 export interface HttpBinding {
@@ -28,6 +46,11 @@ export interface HttpBinding {
   readonly transport: "http-streamable";
   /** As configured, query included. May hold secrets; show only its origin. */
   readonly url: string;
+  /** Every request dials this socket and no proxy (CFG-64); absent when not configured. */
+  readonly unixSocket?: string;
+  readonly proxy: ProxyChoice;
+  /** Its own, else the default of all HTTP bindings (CFG-57); shown to this URL's origin only. */
+  readonly clientCertificate?: CertificatePaths;
 }
 
 export interface StdioBinding {
@@ -37,6 +60,12 @@ export interface StdioBinding {
   readonly command: string;
   /** The command split into words (ST-1); never empty. */
   readonly argv: readonly string[];
+  /** Variables that the child gets besides the base list, references resolved. May hold secrets; show only names. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The child gets the whole environment of this process, without this program's own secrets. */
+  readonly inheritEnv: boolean;
+  /** Words put before `argv`, such as `bwrap …`; empty for none. */
+  readonly wrapper: readonly string[];
 }
 
 export type Binding = HttpBinding | StdioBinding;
@@ -54,6 +83,12 @@ export interface McpConfig {
   readonly maxConcurrentRequests: number;
   /** Calls that may run at once over one stdio child; 1 is serial. */
   readonly stdioConcurrency: number;
+  /** Write `notifications/initialized` to a stdio child after its `initialize` was answered (A-67). */
+  readonly stdioSendInitializedNotification: boolean;
+  /** Put the trace context of a command into its message (A-51). */
+  readonly forwardTraceContext: boolean;
+  /** Origins besides the MCP server's own that OAuth metadata may be fetched from (A-170), canonical (A-171). */
+  readonly oauthTrustedOrigins: readonly string[];
 }
 
 export interface LogConfig {
@@ -62,6 +97,8 @@ export interface LogConfig {
   readonly format: "plain" | "struct-text" | "json";
   /** Empty when not configured. */
   readonly file: string;
+  /** Dump whole requests and responses at debug level (CFG-95). */
+  readonly httpRawUnsafe: boolean;
 }
 
 export interface HealthConfig {
@@ -71,16 +108,49 @@ export interface HealthConfig {
   readonly unixSocket: string;
   /** Empty when not configured. */
   readonly urlFile: string;
+  /** `/health` tells component details without being asked (A-92). */
+  readonly showDetails: boolean;
+}
+
+export interface AdminUiConfig {
+  /** Page and API also for callers from other machines (CFG-103). */
+  readonly allowRemote: boolean;
+  /** Open the page in a browser at start. */
+  readonly openBrowser: boolean;
+  /** Log events kept for page and export. */
+  readonly logBufferEvents: number;
+}
+
+export interface CloudflaredConfig {
+  /** A token is configured or is to be fetched (CFG-105). */
+  readonly enabled: boolean;
+  /** Fetch the token from the control plane; a configured token wins. */
+  readonly managed: boolean;
+  /** Secret; empty when not configured. */
+  readonly token: string;
+  /** Empty for the sibling of this program. */
+  readonly path: string;
+  readonly readyTimeoutMs: number;
 }
 
 export interface RunConfig {
+  readonly source: ConfigSource;
   readonly controlPlane: ControlPlaneConfig;
   readonly mcp: McpConfig;
+  readonly harpoon: HarpoonConfig;
+  readonly tls: TlsConfig;
+  readonly environmentProxies: EnvironmentProxies;
+  /** Pause between two checks of the proxies in use. */
+  readonly proxyCheckIntervalMs: number;
   readonly log: LogConfig;
   readonly health: HealthConfig;
+  readonly adminUi: AdminUiConfig;
+  readonly cloudflared: CloudflaredConfig;
   /** Empty when not configured. */
   readonly pidFile: string;
   /** How long a stop may take before what still runs is answered with a failure, in ms. */
   readonly drainTimeoutMs: number;
   readonly sandbox: "strict" | "off";
+  /** Which hosts that OAuth metadata names at run time the agent may reach: those configured, those of the same site, any. */
+  readonly sandboxLearn: "ask-config" | "same-site" | "any";
 }

@@ -1,9 +1,12 @@
-import type { ConfigProblem, ProblemCode } from "./config_error.ts";
+import { parseBoolean } from "./boolean.ts";
+import type { ConfigProblem, ConfigWarning, ProblemCode } from "./config_error.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
-import { parseDecimalInteger, parseInteger } from "./integer.ts";
+import { parseDecimalInteger, parseFileInteger, parseInteger } from "./integer.ts";
 import { InvalidValueError } from "./invalid_value.ts";
+import { formatLocation, type Location } from "./location.ts";
 import { quote } from "./quote.ts";
-import { type Setting, type SettingName, settingOf } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { type SettingName, settingOf } from "./settings.ts";
 import type { Found, SettingSource } from "./sources.ts";
 
 /** What went wrong with a value, before it is known which setting it belongs to. */
@@ -11,6 +14,8 @@ export interface ProblemText {
   readonly code: ProblemCode;
   readonly message: string;
   readonly suggestion?: string;
+  /** Where in the file, when it is only a part of what was found. */
+  readonly at?: Location;
 }
 
 /**
@@ -20,6 +25,7 @@ export interface ProblemText {
  */
 export class SettingReader {
   readonly problems: ConfigProblem[] = [];
+  readonly warnings: ConfigWarning[] = [];
   readonly #sources: readonly SettingSource[];
 
   /** @param sources in order of precedence, highest first */
@@ -63,6 +69,7 @@ export class SettingReader {
   integer(name: SettingName): number {
     return this.#number(name, (text, found) => {
       if (found?.source === "env" && text === "") return 0; // CFG-9: reported as out of range, like any other zero
+      if (found?.source === "yaml") return parseFileInteger(text);
       return found?.source === "flag" ? parseInteger(text.trim()) : parseDecimalInteger(text.trim());
     }, String);
   }
@@ -72,8 +79,14 @@ export class SettingReader {
     return this.#number(name, (text) => parseDuration(text.trim()), formatDuration);
   }
 
+  /** A boolean; its default after a mistake. */
+  boolean(name: SettingName): boolean {
+    return this.parsed(name, (text) => parseBoolean(text.trim())) ?? settingOf(name).default === "true";
+  }
+
   /** Notes a mistake. `found` is what held the bad value; undefined when the value is missing altogether. */
   report(name: SettingName, found: Found | undefined, problem: ProblemText): void {
+    const location = problem.at ?? found?.at;
     this.problems.push({
       code: problem.code,
       setting: name,
@@ -81,6 +94,7 @@ export class SettingReader {
       source: found?.source ?? "none",
       message: problem.message,
       suggestion: problem.suggestion ?? "",
+      ...(location === undefined ? {} : { location }),
     });
   }
 
@@ -112,15 +126,23 @@ export class SettingReader {
   }
 }
 
-/** The flag or variable as it is written: `--log.level`, `LOG_LEVEL`. */
+/** What was set, as it is written: `--log.level`, `LOG_LEVEL`, `log.level at demo.yaml:3:10`. */
 export function nameOf(found: Found): string {
+  if (found.at !== undefined) return `${found.key} at ${formatLocation(found.at)}`;
   return found.source === "flag" ? `--${found.key}` : found.key;
+}
+
+/** Name of the entry with this index in a list: `entry 2 of MCP_COMMAND`, `mcp.commands[1] at demo.yaml:9:7`. */
+export function entryNameOf(found: Found, index: number): string {
+  const at = found.entries?.[index]?.at ?? found.textsAt?.[index];
+  if (at !== undefined) return `${found.key}[${index}] at ${formatLocation(at)}`;
+  return found.texts.length > 1 ? `entry ${index + 1} of ${nameOf(found)}` : nameOf(found);
 }
 
 function invalidText(found: Found, text: string, error: InvalidValueError): ProblemText {
   const message = found.source === "flag"
     ? `invalid argument ${quote(text)} for "--${found.key}" flag: ${error.problem}`
-    : `invalid value ${quote(text)} for ${found.key}: ${error.problem}`;
+    : `invalid value ${quote(text)} for ${nameOf(found)}: ${error.problem}`;
   return { code: "invalid_value", message, suggestion: error.valid };
 }
 

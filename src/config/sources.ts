@@ -1,13 +1,32 @@
+import type { MapNode } from "./file_tree.ts";
 import type { ParsedFlags } from "./flags.ts";
-import { isList, type Setting } from "./settings.ts";
+import type { Location } from "./location.ts";
+import { isList, type Setting } from "./setting.ts";
 
 /** What one source holds for one setting. */
 export interface Found {
-  readonly source: "flag" | "env";
-  /** The spelling that was used: flag without dashes, or variable. */
+  readonly source: "flag" | "env" | "yaml";
+  /** The spelling that was used: flag without dashes, variable, or YAML path. */
   readonly key: string;
   /** One text for a scalar, the entries of a list. */
   readonly texts: readonly string[];
+  /** What the file has where a reference may stand; `texts` is where that leads to. */
+  readonly written?: string;
+  /** Where the value stands in the file. */
+  readonly at?: Location;
+  /** Where each of the texts of a list in a file stands. */
+  readonly textsAt?: readonly Location[];
+  /** Headers of a file, whose values need no splitting; `texts` is empty then. */
+  readonly headers?: readonly FileHeader[];
+  /** Entries of a file that have members; `texts` is empty then. */
+  readonly entries?: readonly MapNode[];
+}
+
+/** One header of a file. */
+export interface FileHeader {
+  readonly name: string;
+  readonly text: string;
+  readonly at: Location;
 }
 
 /**
@@ -32,8 +51,9 @@ export function flagSource(flags: ParsedFlags): SettingSource {
         return { source: "flag", key, texts: values.length === 1 && values[0] === "" ? [] : values };
       }
       const text = values.at(-1) ?? "";
-      const isTextual = setting.type !== "int" && setting.type !== "duration";
-      if (text === "" && isTextual && !setting.emptyIsError?.includes("flag")) return undefined;
+      const isTextual = setting.type !== "int" && setting.type !== "bool" && setting.type !== "duration";
+      const countsEmpty = setting.emptyIsError?.includes("flag") || setting.emptyFlagClears;
+      if (text === "" && isTextual && !countsEmpty) return undefined;
       return { source: "flag", key, texts: [text] };
     },
   };
@@ -67,11 +87,15 @@ function splitVariable(setting: Setting, text: string): readonly string[] {
   switch (setting.type) {
     case "url-bindings":
     case "command-bindings": // CFG-72
+    case "lines":
       return text.split(/[\r\n]/).map((entry) => entry.trim()).filter((entry) => entry !== "");
     case "headers": // CFG-65
       return text.split(/[,;]/).filter((item) => item.trim() !== "");
     case "channels": // CFG-52: not trimmed
       return text.split(",");
+    case "harpoon-targets":
+    case "texts": // CFG-84
+      return text.split(/[;\n]/).map((entry) => entry.trim()).filter((entry) => entry !== "");
     default:
       return [text];
   }

@@ -32,6 +32,8 @@ export class Connection {
   idleUntilMs = 0;
   /** What the last response said of how long the peer keeps it when idle, in ms. */
   keepAliveMs: number | undefined;
+  /** Its client's generation when it was opened. */
+  generation = 0;
 
   readonly #wire: Wire;
   readonly #writer: RequestWriter;
@@ -124,8 +126,8 @@ export class Connection {
       return null;
     } catch (error) {
       this.throwIfAborted();
-      const { kind, detail } = failureOfRead(error, HALF_A_BODY);
-      throw new NetError(kind, detail, true, { cause: error });
+      const { kind, detail, reason } = failureOfRead(error, HALF_A_BODY);
+      throw new NetError(kind, detail, true, { cause: error, reason });
     }
   }
 
@@ -225,7 +227,7 @@ export class Connection {
       cause = writeError;
     }
     const requestWritten = this.#secure || this.#writer.writtenBytes > 0 || writeError === undefined;
-    throw new NetError(failure.kind, failure.detail, requestWritten, { cause });
+    throw new NetError(failure.kind, failure.detail, requestWritten, { cause, reason: failure.reason });
   }
 }
 

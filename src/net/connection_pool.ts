@@ -59,6 +59,11 @@ export class ConnectionPool {
   /** Closes all idle connections; those that are put later are closed at once. */
   close(): void {
     this.#closed = true;
+    this.clear();
+  }
+
+  /** Closes all idle connections. */
+  clear(): void {
     clearTimeout(this.#sweepTimer);
     this.#sweepTimer = undefined;
     for (const connection of this.#idle) connection.close();

@@ -39,8 +39,8 @@ export function failureOfFetchBody(error: unknown): NetError {
   return netError(failureOfText(causeText(error)) ?? BROKEN_OFF, true, error);
 }
 
-function netError({ kind, detail }: Failure, requestWritten: boolean, cause: unknown): NetError {
-  return new NetError(kind, detail, requestWritten, { cause });
+function netError({ kind, detail, reason }: Failure, requestWritten: boolean, cause: unknown): NetError {
+  return new NetError(kind, detail, requestWritten, { cause, reason });
 }
 
 /** Text of the innermost cause: Deno 2.7 has no cause and all in the message, 2.9 has `fetch failed` and a cause. */

@@ -41,6 +41,7 @@ export function beginRequestHead(request: HttpRequest, target: RequestTarget, us
   let needsUserAgent = true;
   let needsCoding = true;
   let needsAuthorization = target.authorization !== undefined;
+  const { forwardProxy } = target;
   for (const [name, value] of request.headers) {
     if (!TOKEN.test(name)) throw new NetError("unknown", "a header name of the request is not valid", false);
     if (FORBIDDEN_IN_VALUE.test(value)) {
@@ -51,11 +52,16 @@ export function beginRequestHead(request: HttpRequest, target: RequestTarget, us
     if (lowered === "user-agent") needsUserAgent = false;
     else if (lowered === "accept-encoding") needsCoding = false;
     else if (lowered === "authorization") needsAuthorization = false;
+    // The proxy takes this field for itself, whoever it was meant for.
+    else if (lowered === "proxy-authorization" && forwardProxy !== undefined) continue;
     head += `${name}: ${value}\r\n`;
   }
   if (needsUserAgent) head += `user-agent: ${userAgent}\r\n`;
   if (needsCoding) head += "accept-encoding: gzip\r\n"; // HT-6
   if (needsAuthorization) head += `authorization: ${target.authorization}\r\n`;
+  if (forwardProxy?.authorization !== undefined) {
+    head += `proxy-authorization: ${forwardProxy.authorization}\r\n`;
+  }
   return head;
 }
 

@@ -1,6 +1,7 @@
 /** What a request needs to know of its URL, worked out once per URL. */
-import type { Endpoint } from "./dial.ts";
+import type { Dial, Endpoint } from "./dial.ts";
 import { NetError } from "./net_error.ts";
+import { bareHostname, basicAuthorization, percentDecoded } from "./url_parts.ts";
 
 /** Far more URLs than one agent has targets; beyond it the memory starts anew. */
 const REMEMBERED_URLS = 64;
@@ -12,9 +13,21 @@ export interface RequestTarget {
   readonly key: string;
   /** Value of the `Host` field (HT-5). */
   readonly host: string;
-  /** Path and query as they go into the request line (HT-1). */
+  /** Path and query as they go into the request line (HT-1); the whole URL for a proxy that passes requests on. */
   readonly path: string;
   /** `Authorization` value made of the URL's user info, if it has any (HT-5). */
+  readonly authorization: string | undefined;
+  /** Set when the connection ends at a proxy that reads the requests (RFC 9112 §3.2.2). */
+  readonly forwardProxy?: ForwardProxy;
+  /** How its connections come about, where that is not the client's own way. */
+  readonly dial?: Dial;
+}
+
+/** A proxy that gets requests in absolute form. */
+export interface ForwardProxy {
+  /** As it is shown. */
+  readonly peer: string;
+  /** Value of `Proxy-Authorization`, if it wants one. Secret. */
   readonly authorization: string | undefined;
 }
 
@@ -29,44 +42,42 @@ export function parseRequestTarget(text: string): RequestTarget {
     throw new NetError("unknown", "target is not an absolute http or https URL", false);
   }
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
-  // An IPv6 address stands in brackets in URLs only.
-  const hostname = url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
+  const hostname = bareHostname(url);
   const hasUserInfo = url.username !== "" || url.password !== "";
   return {
     endpoint: { secure, hostname, port },
     key: url.origin,
     host: url.host,
     path: url.pathname + url.search,
-    authorization: hasUserInfo ? basicAuthorization(url.username, url.password) : undefined,
+    authorization: hasUserInfo
+      ? basicAuthorization(percentDecoded(url.username), percentDecoded(url.password))
+      : undefined,
   };
 }
 
 /** Remembers what {@link parseRequestTarget} found, because targets are few and requests are many. */
 export class RequestTargets {
   readonly #targets = new Map<string, RequestTarget>();
+  readonly #parse: (url: string) => RequestTarget;
+
+  /** @param parse works a URL out */
+  constructor(parse: (url: string) => RequestTarget = parseRequestTarget) {
+    this.#parse = parse;
+  }
 
   /** @throws {NetError} as {@link parseRequestTarget} */
   of(url: string): RequestTarget {
     let target = this.#targets.get(url);
     if (target === undefined) {
-      target = parseRequestTarget(url);
+      target = this.#parse(url);
       if (this.#targets.size >= REMEMBERED_URLS) this.#targets.clear();
       this.#targets.set(url, target);
     }
     return target;
   }
-}
 
-function basicAuthorization(username: string, password: string): string {
-  const bytes = new TextEncoder().encode(`${percentDecoded(username)}:${percentDecoded(password)}`);
-  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
-}
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    return text; // a lone percent sign stands for itself
+  /** Forgets everything, because what {@link RequestTargets.of} found no longer holds. */
+  clear(): void {
+    this.#targets.clear();
   }
 }

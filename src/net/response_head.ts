@@ -20,6 +20,8 @@ export interface ResponseHead {
   readonly chunked: boolean;
   /** False when the peer is going to close the connection after this response, or should be made to. */
   readonly keepAlive: boolean;
+  /** True when the peer says itself that it keeps the connection. */
+  readonly saysKeepAlive: boolean;
   /** How long the peer keeps the idle connection, in ms, if it says so (`Keep-Alive: timeout=5`). */
   readonly keepAliveMs: number | undefined;
   /** Value of `Content-Encoding` in lower case; empty when there is none. */
@@ -136,6 +138,7 @@ class FramingFields {
       contentLength: chunked ? undefined : this.#contentLength,
       chunked,
       keepAlive: persistent && !this.#close && !suspicious,
+      saysKeepAlive: this.#keepAlive,
       keepAliveMs: this.#keepAliveMs,
       contentEncoding: this.#contentEncoding,
     };

@@ -2,10 +2,11 @@
 import { Connection, eventLoopTurn } from "./connection.ts";
 import { ConnectionPool } from "./connection_pool.ts";
 import { codingsOf, DecodedBody, headersOfDecoded } from "./content_coding.ts";
-import { type Dial, dialDirect, dialWithin } from "./dial.ts";
+import { type Dial, dialDirect, dialWithin, peerOf } from "./dial.ts";
 import { CloseFraming, framingOf } from "./framing.ts";
 import type { HttpBody, HttpClient, HttpRequest, HttpResponse } from "./http.ts";
 import { NetError } from "./net_error.ts";
+import { proxyWantsCredentials } from "./proxy_failure.ts";
 import { beginRequestHead } from "./request_head.ts";
 import { type RequestTarget, RequestTargets } from "./request_target.ts";
 import type { ResponseHead } from "./response_head.ts";
@@ -24,11 +25,14 @@ export interface TargetClientOptions {
   readonly userAgent?: string;
 }
 
+/** `User-Agent` of what brings none. */
+export const USER_AGENT = `${CLIENT_NAME}/${VERSION}`;
+
 const DEFAULTS: Required<TargetClientOptions> = {
   connectTimeoutMs: 30_000,
   idleTimeoutMs: 90_000,
   maxIdleConnections: 100,
-  userAgent: `${CLIENT_NAME}/${VERSION}`,
+  userAgent: USER_AGENT,
 };
 
 /** After this long without use, the news that a peer has closed the connection is waited for before it is used. */
@@ -51,20 +55,25 @@ const EMPTY_BODY: HttpBody = {
  * @param dial how connections come about
  */
 export function createTargetClient(options: TargetClientOptions = {}, dial: Dial = dialDirect): HttpClient {
-  return new TargetClient({ ...DEFAULTS, ...options }, dial);
+  return new TargetClient(options, dial);
 }
 
-class TargetClient implements HttpClient, ExchangeEnd {
+/** The client itself; `createTargetClient` and `createRouteClient` make it. */
+export class TargetClient implements HttpClient, ExchangeEnd {
   readonly #options: Required<TargetClientOptions>;
   readonly #dial: Dial;
-  readonly #targets = new RequestTargets();
+  readonly #targets: RequestTargets;
   readonly #pool: ConnectionPool;
   readonly #draining = new Set<Connection>();
+  /** Goes up when older connections must not be used again. */
+  #generation = 0;
 
-  constructor(options: Required<TargetClientOptions>, dial: Dial) {
-    this.#options = options;
+  /** @param parse works out what a request needs to know of its URL */
+  constructor(options: TargetClientOptions, dial: Dial, parse?: (url: string) => RequestTarget) {
+    this.#options = { ...DEFAULTS, ...options };
     this.#dial = dial;
-    this.#pool = new ConnectionPool(options);
+    this.#targets = new RequestTargets(parse);
+    this.#pool = new ConnectionPool(this.#options);
   }
 
   async request(request: HttpRequest): Promise<HttpResponse> {
@@ -81,12 +90,26 @@ class TargetClient implements HttpClient, ExchangeEnd {
       const connection = idle ?? await this.#connect(target, signal);
       try {
         const response = await connection.exchange(request, head);
-        return this.#responseOf(response, request, connection);
+        if (response.status === 407 && target.forwardProxy !== undefined) {
+          connection.detach();
+          connection.close();
+          throw proxyWantsCredentials(target.forwardProxy, { requestWritten: true });
+        }
+        return this.#responseOf(response, request, connection, target);
       } catch (error) {
-        const untouched = error instanceof NetError && !error.requestWritten;
-        if (idle === undefined || !untouched) throw error;
+        if (!(error instanceof NetError)) throw error;
+        if (idle === undefined || error.requestWritten) {
+          throw error.at(target.forwardProxy?.peer ?? peerOf(target.endpoint));
+        }
       }
     }
+  }
+
+  /** New requests open connections of their own; what runs, ends on its old one. */
+  renewConnections(): void {
+    this.#generation++;
+    this.#targets.clear();
+    this.#pool.clear();
   }
 
   close(): void {
@@ -96,7 +119,7 @@ class TargetClient implements HttpClient, ExchangeEnd {
 
   over(connection: Connection, reusable: boolean): void {
     if (!connection.finish()) return;
-    if (reusable) this.#pool.put(connection);
+    if (reusable && connection.generation === this.#generation) this.#pool.put(connection);
     else connection.close();
   }
 
@@ -111,16 +134,28 @@ class TargetClient implements HttpClient, ExchangeEnd {
   }
 
   async #connect(target: RequestTarget, signal: AbortSignal | undefined): Promise<Connection> {
-    const { endpoint, key } = target;
-    const wire = await dialWithin(this.#options.connectTimeoutMs, endpoint, signal, this.#dial);
-    return new Connection(wire, { key, secure: endpoint.secure });
+    const { endpoint, key, dial = this.#dial } = target;
+    const generation = this.#generation;
+    const wire = await dialWithin(this.#options.connectTimeoutMs, endpoint, signal, dial);
+    const connection = new Connection(wire, { key, secure: endpoint.secure });
+    connection.generation = generation;
+    return connection;
   }
 
-  #responseOf(head: ResponseHead, request: HttpRequest, connection: Connection): HttpResponse {
+  #responseOf(
+    head: ResponseHead,
+    request: HttpRequest,
+    connection: Connection,
+    target: RequestTarget,
+  ): HttpResponse {
     connection.keepAliveMs = head.keepAliveMs;
     const { status, headers } = head;
     const framing = framingOf(head, request.method);
-    const reusable = head.keepAlive && !(framing instanceof CloseFraming);
+    // Some proxies (tinyproxy) pass on a target's answer as it is and close then, without having said so.
+    const keepsAlive = target.forwardProxy === undefined
+      ? head.keepAlive
+      : head.keepAlive && head.saysKeepAlive;
+    const reusable = keepsAlive && !(framing instanceof CloseFraming);
     if (framing.ended) {
       this.over(connection, reusable);
       return { status, headers, body: EMPTY_BODY };

@@ -1,5 +1,5 @@
 import { type Clock, type HttpTarget, type JsonText, systemClock } from "../channels/mod.ts";
-import { formatDuration } from "../config/mod.ts";
+import { formatDuration } from "../config/duration.ts";
 import { type HeaderPairs, NetError } from "../net/mod.ts";
 import type { Log } from "../ops/mod.ts";
 import { type Candidate, metadataCandidates } from "./candidates.ts";

@@ -92,7 +92,9 @@ export function createExposition(options: ExpositionOptions): Exposition {
     async text() {
       await refresh();
       if (scrape === undefined) {
-        const { createScrape } = await import("./prometheus.ts");
+        // Hidden from Deno, which would otherwise walk prom-client before the first line runs.
+        const path = new URL("./prometheus.ts", import.meta.url).href;
+        const { createScrape }: typeof import("./prometheus.ts") = await import(path);
         scrape ??= createScrape({ info: options.info, read: everything, redactor });
       }
       return await scrape();

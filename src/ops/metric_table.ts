@@ -243,6 +243,12 @@ export const METRIC_TABLE: readonly MetricRow[] = [
   counter("mcp_stdio_restarts_total", "Children of stdio channels that were started again.", "restarts", [
     { name: "channel" },
   ]),
+  counter(
+    "mcp_stdio_messages_dropped_total",
+    "Messages of stdio children that could be handed to nobody.",
+    "messages",
+    [{ name: "channel" }],
+  ),
 
   histogram(
     "http_client_request_duration_seconds",

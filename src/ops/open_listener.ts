@@ -3,7 +3,7 @@ import { removeIfPresent } from "./atomic_file.ts";
 import { formatAddress, formatHealthUrl, formatUnixHealthUrl } from "./health_url.ts";
 import { isLoopbackIp } from "./loopback_guard.ts";
 import type { Log } from "./observe.ts";
-import { createOperatorApp, type OperatorProviders } from "./operator_app.ts";
+import type { createOperatorApp, OperatorProviders } from "./operator_app.ts";
 import { writePidFile } from "./pid_file.ts";
 import { type RunningServer, serve } from "./running_server.ts";
 import { StartError } from "./start_error.ts";
@@ -30,6 +30,8 @@ export interface OperatorListener {
   readonly url: string;
   /** The bound `ip:port`, or the socket path. */
   readonly addr: string;
+  /** Loads what answers requests, if none has come yet; a request that comes before waits for it. */
+  load(): Promise<void>;
   /**
    * Lets running requests end, closes the listener, and removes the URL file, the socket and the PID file (H-8).
    * @param graceMs how long running requests may take, by default 2 s
@@ -42,12 +44,15 @@ interface Opened {
   readonly server: RunningServer;
   readonly url: string;
   readonly addr: string;
+  readonly app: App;
 }
 
+/** The application, loaded once, by the first who asks for it. */
+type App = () => Promise<ReturnType<typeof createOperatorApp>>;
 type Step = () => Promise<void>;
 const nothing: Step = () => Promise.resolve();
 
-/** Does what `startOperatorListener` says, in a file of its own: Hono and the page load with it. */
+/** Does what `startOperatorListener` says. Hono and the page are loaded later, so that polling need not wait for them. */
 export async function openListener(
   options: OperatorListenerOptions,
   providers: OperatorProviders,
@@ -61,7 +66,7 @@ export async function openListener(
     opened = unixSocket === ""
       ? openTcp(options.listenAddr, providers, log)
       : await openSocket(unixSocket, providers, log);
-    const { server, url, addr } = opened;
+    const { server, url, addr, app } = opened;
     const removeUrlFile = urlFile === "" ? nothing : await writeUrlFile(urlFile, url, log);
     log.info("health server listening", { component: "health", addr });
     if (unixSocket === "") announce(url, addr, log);
@@ -69,6 +74,9 @@ export async function openListener(
     return {
       url,
       addr,
+      async load() {
+        await app();
+      },
       stop: (graceMs = STOP_GRACE_MS) =>
         stopping ??= stop([() => server.close(graceMs), removeUrlFile, removeSocket, releasePid]),
     };
@@ -85,19 +93,33 @@ export async function openListener(
   }
 }
 
+function appOf(place: Parameters<typeof createOperatorApp>[0], providers: OperatorProviders, log: Log): App {
+  let loading: ReturnType<App> | undefined;
+  const load: App = async () => {
+    // Hidden from Deno, which would otherwise walk Hono and the page before the listener is bound.
+    const path = new URL("./operator_app.ts", import.meta.url).href;
+    const { createOperatorApp }: typeof import("./operator_app.ts") = await import(path);
+    return createOperatorApp(place, providers, log);
+  };
+  return () => loading ??= load();
+}
+
+function handlerOf(app: App): Parameters<typeof serve>[1] {
+  return async (request, peer) => await (await app()).fetch(request, { peer });
+}
+
 function openTcp(listenAddr: string, providers: OperatorProviders, log: Log): Opened {
   const configured = parseAddress(listenAddr);
   // The listener's address is known only once it is bound, and then before the first request is handled.
   const place = { listenAddr, configuredHost: configured.hostname };
-  const app = createOperatorApp(place, providers, log);
-  const fetch = (request: Request, peer: Deno.Addr) => app.fetch(request, { peer });
-  const server = bind(listenAddr, configured, fetch);
+  const app = appOf(place, providers, log);
+  const server = bind(listenAddr, configured, handlerOf(app));
   const bound = server.addr;
   if (bound.transport !== "tcp") {
     throw new StartError(`health.listen-addr ${listenAddr} did not bind a TCP port`);
   }
   place.listenAddr = formatAddress(bound);
-  return { server, url: formatHealthUrl(configured, bound), addr: place.listenAddr };
+  return { server, url: formatHealthUrl(configured, bound), addr: place.listenAddr, app };
 }
 
 function parseAddress(listenAddr: string): ListenAddress {
@@ -146,10 +168,10 @@ function bindFailure(error: Error): string {
 
 async function openSocket(path: string, providers: OperatorProviders, log: Log): Promise<Opened> {
   await clearSocketPath(path, "health.unix-socket");
-  const app = createOperatorApp({ listenAddr: path, configuredHost: "" }, providers, log);
+  const app = appOf({ listenAddr: path, configuredHost: "" }, providers, log);
   try {
-    const server = serve({ path }, (request, peer) => app.fetch(request, { peer }));
-    return { server, url: formatUnixHealthUrl(path), addr: path };
+    const server = serve({ path }, handlerOf(app));
+    return { server, url: formatUnixHealthUrl(path), addr: path, app };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new StartError(`cannot listen on health.unix-socket ${JSON.stringify(path)}: ${error.message}`, {

@@ -12,6 +12,8 @@ export async function startOperatorListener(
   providers: OperatorProviders,
   log: Log,
 ): Promise<OperatorListener> {
-  const { openListener } = await import("./open_listener.ts");
+  // Hidden from Deno, which would otherwise walk the listener's modules before the first line runs.
+  const path = new URL("./open_listener.ts", import.meta.url).href;
+  const { openListener }: typeof import("./open_listener.ts") = await import(path);
   return await openListener(options, providers, log);
 }

@@ -11,8 +11,10 @@ export interface AgentResponse {
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** Source text of `resp_json`, exactly as posted; undefined when absent or null. */
   readonly json: string | undefined;
-  /** Whether it is a request of the target, which waits for an answer of the connector (`server-requests`). */
-  readonly asksConnector: boolean;
+  /** Id, as JSON, of a request of the target, which waits for an answer of the connector (`server-requests`). */
+  readonly question: string | undefined;
+  /** Id, as JSON, of a request that the target takes back with `notifications/cancelled`. */
+  readonly withdrawn: string | undefined;
   /** Channel as posted, not canonical; undefined when absent or null. */
   readonly channel: string | undefined;
 }
@@ -41,13 +43,26 @@ export function parseAgentResponse(text: string): AgentResponse {
   if (json === undefined && (type === "jsonrpc_response" || type === "jsonrpc_notify")) {
     throw invalid("resp_json", `present for ${type}`);
   }
-  const asksConnector = type === "jsonrpc_notify" && isRequest(body["resp_json"]);
-  return { requestId, type, code, headers, json, asksConnector, channel };
+  const event = type === "jsonrpc_notify" ? body["resp_json"] : undefined;
+  const question = questionOf(event);
+  const withdrawn = question === undefined ? withdrawnBy(event) : undefined;
+  return { requestId, type, code, headers, json, question, withdrawn, channel };
 }
 
-function isRequest(message: unknown): boolean {
-  if (!isObject(message) || typeof message["method"] !== "string") return false;
-  return message["id"] !== undefined && message["id"] !== null;
+function questionOf(message: unknown): string | undefined {
+  if (!isObject(message) || typeof message["method"] !== "string") return undefined;
+  return idText(message["id"]);
+}
+
+function withdrawnBy(message: unknown): string | undefined {
+  if (!isObject(message) || message["method"] !== "notifications/cancelled") return undefined;
+  const params = message["params"];
+  return isObject(params) ? idText(params["requestId"]) : undefined;
+}
+
+/** A JSON-RPC id as a text that tells `1` from `"1"`; undefined for what is none. */
+export function idText(id: unknown): string | undefined {
+  return id === undefined || id === null ? undefined : JSON.stringify(id);
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -60,11 +60,10 @@ export class CommandQueue<Item extends Queueable<Item>> {
     this.#size -= item.size;
   }
 
-  /** @param channels only these count; undefined means all (P-163) */
-  hasAny(channels: ReadonlySet<string> | undefined): boolean {
-    if (channels === undefined) return this.#head !== undefined;
+  /** @param wanted which items count (P-163) */
+  hasAny(wanted: (item: Item) => boolean): boolean {
     for (let item = this.#head; item !== undefined; item = item.next) {
-      if (channels.has(item.channel)) return true;
+      if (wanted(item)) return true;
     }
     return false;
   }
@@ -73,15 +72,15 @@ export class CommandQueue<Item extends Queueable<Item>> {
    * Takes items from the front.
    * @param limit at most this many
    * @param maxSize no further item once the taken ones are together larger than this, so that one reply stays readable
-   * @param channels only these; undefined means all
+   * @param wanted which items
    */
-  take(limit: number, maxSize: number, channels: ReadonlySet<string> | undefined): Item[] {
+  take(limit: number, maxSize: number, wanted: (item: Item) => boolean): Item[] {
     const taken: Item[] = [];
     let size = 0;
     let item = this.#head;
     while (item !== undefined && taken.length < limit && (size === 0 || size + item.size <= maxSize)) {
       const next = item.next;
-      if (channels === undefined || channels.has(item.channel)) {
+      if (wanted(item)) {
         this.remove(item);
         taken.push(item);
         size += item.size;

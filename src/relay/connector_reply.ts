@@ -1,4 +1,4 @@
-import { findMember } from "../agent/wire.ts";
+import { findMember, type StreamSign } from "../agent/wire.ts";
 import type { AgentResponse } from "./agent_response.ts";
 import { connectorHeaders, contentTypeOf } from "./connector_headers.ts";
 import { type EventFate, EventStream, type EventStreamOptions, eventText } from "./event_stream.ts";
@@ -7,7 +7,7 @@ import type { CallFailure, CallReply } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import type { Counters } from "./relay_counts.ts";
 import { RelayError } from "./relay_error.ts";
-import { ResumableStream } from "./resumable_stream.ts";
+import { knowsPriming, ResumableStream, tokenOf } from "./resumable_stream.ts";
 import { connectorStatus, forbidsBody } from "./reply_status.ts";
 import type { SessionStep } from "./session_steps.ts";
 import type { Session } from "./session_table.ts";
@@ -60,6 +60,16 @@ export class ConnectorReply implements CallReply {
     return this.#stream.write(response.json);
   }
 
+  follow(sign: StreamSign, response: AgentResponse): boolean {
+    const { acceptsEvents, session, callText } = this.#parts;
+    // Only clients of newer revisions know that a stream without an answer is to be asked for again (SEP-1699).
+    const canFollow = acceptsEvents && callText !== undefined && session !== undefined &&
+      knowsPriming(session);
+    if (!canFollow) return false;
+    this.#stream ??= this.#openStream(response);
+    return sign === "stream_cut" && this.#stream instanceof ResumableStream && this.#stream.pause();
+  }
+
   finish(response: AgentResponse): void {
     const json = BODILESS.has(response.type) ? undefined : response.json;
     if (this.#stream !== undefined) return this.#stream.finish(json);
@@ -77,12 +87,17 @@ export class ConnectorReply implements CallReply {
   fail(failure: CallFailure, delivered: boolean): void {
     const { core, requestId, callText } = this.#parts;
     const error = failureError(failure, delivered, core);
-    if (this.#stream instanceof ResumableStream && failure === "timed_out" && callText !== undefined) {
+    if (this.#stream instanceof ResumableStream && failure !== "stopped" && callText !== undefined) {
       // A connector that sees no answer would come back for it again and again.
       return this.#stream.finish(errorAnswer(callText, error));
     }
     if (this.#stream !== undefined) return this.#stream.cut();
     this.#settle(core.replies.error(error, requestId));
+  }
+
+  /** Whether somebody would read now what comes. */
+  get isRead(): boolean {
+    return !(this.#stream instanceof ResumableStream) || this.#stream.isRead;
   }
 
   /** The connection has broken. @returns true when the connector can come back for the answer */
@@ -117,9 +132,8 @@ export class ConnectorReply implements CallReply {
   #resumable(): ResumableStream | undefined {
     const { session, authorization, callText, tunnel, requestId } = this.#parts;
     if (session === undefined || callText === undefined) return undefined;
-    const token = requestId.slice(requestId.indexOf("_") + 1);
     return new ResumableStream({
-      token,
+      token: tokenOf(requestId),
       session,
       authorization,
       shelf: tunnel.resumable,
@@ -181,6 +195,7 @@ function countEvent(counters: Counters, fate: EventFate): void {
 /** What a caller reads whose call ended without an answer. */
 export function failureError(failure: CallFailure, delivered: boolean, core: RelayCore): RelayError {
   if (failure === "stopped") return new RelayError("relay_stopping", "The relay is stopping.");
+  if (failure === "deleted") return new RelayError("tunnel_not_found", "The tunnel was deleted.");
   const waited = `within ${core.settings.responseTimeoutMs} ms`;
   const message = delivered
     ? `The tunnel client took the request but did not answer ${waited}.`

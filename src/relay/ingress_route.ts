@@ -1,4 +1,5 @@
 import { canonicalChannel, type CommandType, HEADER, MAIN_CHANNEL } from "../agent/wire.ts";
+import { idText } from "./agent_response.ts";
 import { bodyText } from "./body_text.ts";
 import { ConnectorReply } from "./connector_reply.ts";
 import { DiscoveryReply } from "./discovery_reply.ts";
@@ -8,13 +9,15 @@ import type { HttpReply } from "./http1/http_reply.ts";
 import type { HttpRequest } from "./http1/http_request.ts";
 import { shapeFault } from "./json_rpc_shape.ts";
 import { type ConnectorAccess, connectorAccess, connectorRefused } from "./keys.ts";
+import type { CallTraits } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
-import { beginsSession, endsSession, type SessionStep } from "./session_steps.ts";
+import { beginsSession, endsSession, isStateless, type SessionStep } from "./session_steps.ts";
 import { type Session, SessionTable } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 const SESSION_ID = HEADER.mcpSessionId.toLowerCase();
+const PROTOCOL_VERSION = "mcp-protocol-version";
 /** Metadata is public, so anybody may ask for it; but not for more than this at a time. */
 const MAX_OPEN_DISCOVERIES = 8;
 
@@ -46,6 +49,8 @@ export async function ingress(
         ? beginsSession(tunnel.sessions, channel, message.protocolVersion)
         : undefined,
       callText: message.isRequest ? message.text : undefined,
+      traits: traitsOf(message, headers),
+      answers: message.answers,
     });
   }
   const sessionId = terminated(headers);
@@ -61,6 +66,8 @@ export async function ingress(
     session,
     sessionStep: endsSession(tunnel.sessions, channel, sessionId),
     callText: undefined,
+    traits: undefined,
+    answers: undefined,
   });
 }
 
@@ -156,11 +163,24 @@ interface Held {
   readonly session: Session | undefined;
   readonly sessionStep: SessionStep | undefined;
   readonly callText: string | undefined;
+  readonly traits: CallTraits | undefined;
+  /** Id, as JSON, of the target's request that the message answers. */
+  readonly answers: string | undefined;
+}
+
+/** What decides over how the call of a message is treated. */
+function traitsOf({ isRequest, method }: Message, headers: HeaderFields): CallTraits {
+  return {
+    isAside: !isRequest,
+    staysOpen: isRequest && method === "subscriptions/listen",
+    endsWithConnector: isRequest && isStateless(headers.get(PROTOCOL_VERSION) ?? ""),
+    sessionId: headers.get(SESSION_ID) ?? "",
+  };
 }
 
 /** Opens the call and gives the promise of its reply. */
 function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: Held): Promise<HttpReply> {
-  const { request, channel, headersJson, jsonrpc, session, sessionStep, callText } = held;
+  const { request, channel, headersJson, jsonrpc, session, sessionStep, callText, traits, answers } = held;
   const requestId = core.ids.next("cmd");
   const reply = new ConnectorReply({
     core,
@@ -180,10 +200,13 @@ function hold(core: RelayCore, tunnel: Tunnel, commandType: CommandType, held: H
     headersJson,
     jsonrpc,
     requestId,
+    ...(traits === undefined ? {} : { traits }),
     reply,
   });
+  if (answers !== undefined) core.clock.answered(call, answers);
   request.onHangUp(() => {
     if (!reply.detach()) core.hungUp(call);
+    else if (!reply.isRead) core.clock.left(call);
   });
   return reply.response;
 }
@@ -192,6 +215,8 @@ interface Message {
   readonly text: string;
   readonly method: unknown;
   readonly isRequest: boolean;
+  /** Id, as JSON, of the target's request that it answers; undefined when it is no answer. */
+  readonly answers: string | undefined;
   /** Revision that an `initialize` asks for. */
   readonly protocolVersion: unknown;
 }
@@ -208,7 +233,8 @@ async function readMessage(core: RelayCore, request: HttpRequest): Promise<Messa
     params?: Record<string, unknown>;
   };
   const isRequest = method !== undefined && id !== undefined && id !== null;
-  return { text, method, isRequest, protocolVersion: params?.["protocolVersion"] };
+  const answers = method === undefined ? idText(id) : undefined;
+  return { text, method, isRequest, answers, protocolVersion: params?.["protocolVersion"] };
 }
 
 function parsed(text: string): unknown {

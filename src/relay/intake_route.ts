@@ -1,11 +1,18 @@
-import { canonicalChannel, HEADER } from "../agent/wire.ts";
+import {
+  canonicalChannel,
+  FEATURE_MORE_TIME,
+  FEATURE_STREAM_CUT,
+  HEADER,
+  type StreamSign,
+} from "../agent/wire.ts";
 import { type AgentResponse, parseAgentResponse } from "./agent_response.ts";
 import { bodyText } from "./body_text.ts";
 import type { HttpReply } from "./http1/http_reply.ts";
 import type { HttpRequest } from "./http1/http_request.ts";
-import { shardTokenOf } from "./pending_call.ts";
+import { type PendingCall, shardTokenOf } from "./pending_call.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
+import { follows } from "./relay_features.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 const SHARD_TOKEN = HEADER.shardToken.toLowerCase();
@@ -31,18 +38,54 @@ export async function takeResponse(
     });
   }
   const call = core.find(response.requestId);
-  if (call === undefined) throw notPending(tunnel);
+  if (call === undefined) {
+    tunnel.cancellations.forget(response.requestId);
+    throw notPending(tunnel);
+  }
   if (call.tunnel !== tunnel) {
     throw new RelayError("tunnel_request_mismatch", "This request belongs to another tunnel.", {
       param: "request_id",
     });
   }
   if (response.type === "jsonrpc_notify") {
-    const taken = call.reply.notify(response);
-    const isTaken = typeof taken === "boolean" ? taken : await taken;
-    if (!isTaken && response.asksConnector && core.settings.serverRequests) throw cannotAnswer(tunnel);
-  } else if (core.answered(call)) call.reply.finish(response);
+    await takeEvent(core, tunnel, call, response);
+    return eventTaken(core, call, request);
+  }
+  if (isStreamSign(response.type) && core.features.has(FEATURE_STREAM_CUT)) {
+    const isSentAway = call.reply.follow?.(response.type, response) === true;
+    const reply = eventTaken(core, call, request);
+    if (isSentAway) core.clock.left(call);
+    return reply;
+  }
+  if (core.answered(call)) call.reply.finish(response);
   return core.replies.json(ACCEPTED);
+}
+
+async function takeEvent(
+  core: RelayCore,
+  tunnel: Tunnel,
+  call: PendingCall,
+  response: AgentResponse,
+): Promise<void> {
+  const { question, withdrawn } = response;
+  const taken = call.reply.notify(response);
+  const isTaken = typeof taken === "boolean" ? taken : await taken;
+  if (withdrawn !== undefined) core.clock.withdrawn(call, withdrawn);
+  if (question === undefined || !core.settings.serverRequests) return;
+  if (!isTaken) throw cannotAnswer(tunnel);
+  core.clock.asked(call, question);
+}
+
+/** An agent that goes along is told how long the call may take from now on (`more-time`). */
+function eventTaken(core: RelayCore, call: PendingCall, { headers }: HttpRequest): HttpReply {
+  const goesAlong = core.features.has(FEATURE_MORE_TIME) && follows(headers, FEATURE_MORE_TIME);
+  const remainingMs = goesAlong ? core.clock.extend(call) : undefined;
+  if (remainingMs === undefined) return core.replies.json(ACCEPTED);
+  return core.replies.json(`{"status":"ok","response_timeout":"${Math.floor(remainingMs)}ms"}`);
+}
+
+function isStreamSign(type: string): type is StreamSign {
+  return type === "stream_opened" || type === "stream_cut";
 }
 
 function checkShardToken(core: RelayCore, response: AgentResponse, presented: string | undefined): void {

@@ -9,10 +9,13 @@ export interface KeySources {
   readonly readTextFile: (path: string) => string;
 }
 
+/** Whose key it is. */
+export type KeyKind = "agent" | "connector" | "admin";
+
 /** What an agent may hold (P-6). */
 const AGENT_KEY = /^[0-9A-Za-z_-]+$/;
 /** What fits into a header field as one word. */
-const CONNECTOR_KEY = /^[\x21-\x7e]+$/;
+const HEADER_WORD = /^[\x21-\x7e]+$/;
 
 /**
  * Follows `env:NAME` or `file:PATH`; the text itself is never taken for a key, because command lines are public.
@@ -20,7 +23,7 @@ const CONNECTOR_KEY = /^[\x21-\x7e]+$/;
  * @throws {KeyError} when it is no reference, leads nowhere, or what it leads to is no key
  */
 export function resolveKey(
-  kind: "agent" | "connector",
+  kind: KeyKind,
   reference: string,
   setting: string,
   sources: KeySources,
@@ -32,14 +35,14 @@ export function resolveKey(
 
 /** @throws {KeyError} when the text cannot serve as a key of this kind */
 export function checkedKey(
-  kind: "agent" | "connector",
+  kind: KeyKind,
   key: string,
   setting: string,
   source: string,
 ): string {
   const [pattern, valid] = kind === "agent"
     ? [AGENT_KEY, "letters, digits, hyphens and underscores"]
-    : [CONNECTOR_KEY, "visible characters without blanks"];
+    : [HEADER_WORD, "visible characters without blanks"];
   if (!pattern.test(key)) throw new KeyError(`${setting}: the key in ${source} may hold only ${valid}`);
   return key;
 }

@@ -21,6 +21,13 @@ export function matchesAny(presented: string | undefined, expected: readonly str
   return found;
 }
 
+/** Whom the relay takes for an agent. */
+export interface KnownAgents {
+  readonly tunnels: ReadonlyMap<string, Tunnel>;
+  /** `Authorization` values that open tunnels which are created later, or have been deleted. */
+  readonly newTunnelCredentials: readonly string[];
+}
+
 /**
  * Which tunnel an agent's request is for (P-158: the key is looked at before path and method).
  * @param forbiddenStatus status for a key that belongs to another tunnel: 403 for metadata, 401 elsewhere
@@ -29,13 +36,13 @@ export function matchesAny(presented: string | undefined, expected: readonly str
 export function authenticateAgent(
   headers: HeaderFields,
   tunnelId: string,
-  tunnels: ReadonlyMap<string, Tunnel>,
+  known: KnownAgents,
   forbiddenStatus: 401 | 403 = 401,
 ): Tunnel {
   const presented = headers.get("authorization");
-  const tunnel = tunnels.get(tunnelId);
+  const tunnel = known.tunnels.get(tunnelId);
   if (tunnel !== undefined && matchesAny(presented, tunnel.agentCredentials)) return tunnel;
-  if (!isAgentOfAny(presented, tunnels)) {
+  if (!isAgentOfAny(presented, known)) {
     throw new RelayError("invalid_api_key", "The API key is missing or unknown to this relay.", {
       headers: CHALLENGE,
     });
@@ -51,14 +58,18 @@ export function authenticateAgent(
       "A tunnel id is tunnel_ and 32 lower-case letters or digits.",
     );
   }
-  throw new RelayError("not_found", "This relay does not serve that tunnel or path.");
+  if (tunnelId !== "") throw new RelayError("tunnel_not_found", "This relay does not serve that tunnel.");
+  throw new RelayError("not_found", "This relay does not serve that path.");
 }
 
 /** True when the presented `Authorization` value is that of an agent of some tunnel. */
-export function isAgentOfAny(presented: string | undefined, tunnels: ReadonlyMap<string, Tunnel>): boolean {
-  let known = false;
-  for (const tunnel of tunnels.values()) known = matchesAny(presented, tunnel.agentCredentials) || known;
-  return known;
+export function isAgentOfAny(
+  presented: string | undefined,
+  { tunnels, newTunnelCredentials }: KnownAgents,
+): boolean {
+  let found = matchesAny(presented, newTunnelCredentials);
+  for (const tunnel of tunnels.values()) found = matchesAny(presented, tunnel.agentCredentials) || found;
+  return found;
 }
 
 /** How a connector showed the relay's own key. */

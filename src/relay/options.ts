@@ -1,4 +1,5 @@
 /** What a relay can be told, and what it does when it is told nothing. */
+import type { TunnelStore } from "./tunnel_store.ts";
 
 /** One tunnel that the relay serves. */
 export interface TunnelOptions {
@@ -11,10 +12,29 @@ export interface TunnelOptions {
   readonly apiKeys: readonly string[];
   /** Keys of which a connector must show one; empty or absent leaves the ingress open, on loopback only. Secret. */
   readonly connectorKeys?: readonly string[];
+  /** Whom the tunnel belongs to, for lists and for people; the relay gives it no other meaning (P-144). */
+  readonly organizationIds?: readonly string[];
+  readonly workspaceIds?: readonly string[];
+  readonly tenantIds?: readonly string[];
+}
+
+/** How tunnels are managed while the relay runs. */
+export interface ManagementOptions {
+  /** Keys with which tunnels may be created, listed, changed and deleted; at least one. Secret. */
+  readonly adminKeys: readonly string[];
+  /** Agents' keys of tunnels that are created; at least one. Secret. */
+  readonly apiKeys: readonly string[];
+  /** Connectors' keys of tunnels that are created. Secret. */
+  readonly connectorKeys: readonly string[];
+  /** Where changes outlive the relay; without it they end with it. */
+  readonly store?: TunnelStore;
 }
 
 export interface RelayOptions {
+  /** At least one, unless tunnels can be created. */
   readonly tunnels: readonly TunnelOptions[];
+  /** The management API is served only when this is there. */
+  readonly management?: ManagementOptions;
   /** How long a connector waits for its answer (P-172), in ms. Default 30000. */
   readonly responseTimeoutMs?: number;
   /** Whether commands carry `response_timeout`, the rest of that wait (P-166). Default true. */
@@ -45,6 +65,13 @@ export interface RelayOptions {
   readonly notificationHoldMs?: number;
   /** Whether requests of targets travel to connectors (`server-requests` of docs/relay-protocol.md). Default true. */
   readonly serverRequests?: boolean;
+  /** Names of features of docs/relay-protocol.md that are not offered; to agents this relay is then an older one. */
+  readonly withoutFeatures?: readonly string[];
+  /**
+   * How long a call may wait for its connector to answer a request of the target, or a subscription be silent, in ms
+   * (`more-time`). Default 600000.
+   */
+  readonly answerTimeoutMs?: number;
   /** Sessions of one tunnel that the relay knows at once; with more, those not used for longest are forgotten. Default 10000. */
   readonly maxSessions?: number;
   /** Size of all answers of one tunnel that are kept for connectors that have lost their stream, in characters. Default 32 MiB. */
@@ -56,7 +83,7 @@ export interface RelayOptions {
 }
 
 /** The same with every gap filled. */
-export type RelaySettings = Required<Omit<RelayOptions, "publicBaseUrl" | "tunnels">> & {
+export type RelaySettings = Required<Omit<RelayOptions, "management" | "publicBaseUrl" | "tunnels">> & {
   readonly publicBaseUrl: string | undefined;
 };
 
@@ -78,6 +105,8 @@ const DEFAULTS = {
   streamBufferBytes: 256 * 1024,
   notificationHoldMs: 10_000,
   serverRequests: true,
+  withoutFeatures: [],
+  answerTimeoutMs: 600_000,
   maxSessions: 10_000,
   maxReplaySize: 32 * MIB,
   allowedHosts: [],
@@ -96,8 +125,8 @@ export class RelayOptionsError extends Error {
  * @throws {RelayOptionsError} for a number outside its range, a tunnel without key, or two tunnels with one id
  */
 export function settingsOf(options: RelayOptions): RelaySettings {
-  checkTunnels(options.tunnels);
-  const { publicBaseUrl, tunnels: _tunnels, ...given } = options;
+  checkTunnels(options);
+  const { publicBaseUrl, tunnels: _tunnels, management: _management, ...given } = options;
   const settings = { ...DEFAULTS, ...withoutUndefined(given) };
   for (const [name, value] of Object.entries(settings)) {
     if (typeof value !== "number") continue;
@@ -113,8 +142,16 @@ function withoutUndefined<T extends object>(given: T): T {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }
 
-function checkTunnels(tunnels: readonly TunnelOptions[]): void {
-  if (tunnels.length === 0) throw new RelayOptionsError("the relay needs at least one tunnel");
+function checkTunnels({ tunnels, management }: RelayOptions): void {
+  if (tunnels.length === 0 && management === undefined) {
+    throw new RelayOptionsError("the relay needs at least one tunnel");
+  }
+  for (const name of ["adminKeys", "apiKeys"] as const) {
+    const keys = management?.[name];
+    if (keys !== undefined && (keys.length === 0 || keys.includes(""))) {
+      throw new RelayOptionsError(`relay option management.${name} needs a key that is not empty`);
+    }
+  }
   const seen = new Set<string>();
   for (const { id, apiKeys } of tunnels) {
     if (id === "" || id.includes("/")) {

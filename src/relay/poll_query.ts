@@ -1,4 +1,4 @@
-import { canonicalChannel, MAX_POLL_LIMIT } from "../agent/wire.ts";
+import { canonicalChannel, MAX_POLL_LIMIT, ONLY_ASIDES } from "../agent/wire.ts";
 import type { RelaySettings } from "./options.ts";
 import { RelayError } from "./relay_error.ts";
 
@@ -9,6 +9,8 @@ export interface PollQuery {
   readonly waitMs: number;
   /** undefined means all channels. */
   readonly channels: ReadonlySet<string> | undefined;
+  /** Only messages that wait for nothing (feature `asides`). */
+  readonly asidesOnly: boolean;
 }
 
 const DEFAULT_LIMIT = 1;
@@ -27,6 +29,7 @@ export function parsePollQuery(
   let limit = DEFAULT_LIMIT;
   let waitMs = DEFAULT_WAIT_MS;
   let channels: Set<string> | undefined;
+  let asidesOnly = false;
   for (const pair of query.split("&")) {
     const at = pair.indexOf("=");
     const name = at === -1 ? pair : pair.slice(0, at);
@@ -35,8 +38,9 @@ export function parsePollQuery(
     } else if (name === "timeout_ms") {
       waitMs = wholeNumber(name, valueOf(pair, at), Number.MAX_SAFE_INTEGER, strict) ?? DEFAULT_WAIT_MS;
     } else if (name === "channel") (channels ??= new Set()).add(channelOf(valueOf(pair, at)));
+    else if (name === ONLY_ASIDES.name) asidesOnly = valueOf(pair, at) === ONLY_ASIDES.value;
   }
-  return { limit, waitMs: Math.min(waitMs, maxPollWaitMs), channels };
+  return { limit, waitMs: Math.min(waitMs, maxPollWaitMs), channels, asidesOnly };
 }
 
 function wholeNumber(param: string, text: string, max: number, strict: boolean): number | undefined {

@@ -1,14 +1,25 @@
 import { setImmediate } from "node:timers";
-import { HEADER } from "../agent/wire.ts";
+import { FEATURE_ASIDES, FEATURE_CANCEL, HEADER } from "../agent/wire.ts";
 import type { HeaderFields } from "./http1/header_fields.ts";
 import type { HttpReply } from "./http1/http_reply.ts";
 import type { HttpRequest } from "./http1/http_request.ts";
 import { instanceOf } from "./keys.ts";
 import type { PendingCall } from "./pending_call.ts";
 import { parsePollQuery, type PollQuery } from "./poll_query.ts";
+import type { PollInterest } from "./poll_interest.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
+import { follows } from "./relay_features.ts";
 import type { Tunnel } from "./tunnel.ts";
+
+/** What a poll brings. */
+interface Catch {
+  readonly calls: readonly PendingCall[];
+  /** Request ids of commands that nobody waits for any more. */
+  readonly cancelled: readonly string[];
+}
+
+const NOTHING: Catch = { calls: [], cancelled: [] };
 
 /**
  * Answers a poll (P-160 … P-166): at once when commands wait, else when one comes or the wait is over. Nothing is
@@ -19,7 +30,8 @@ export async function poll(core: RelayCore, tunnel: Tunnel, request: HttpRequest
   const query = parsePollQuery(request.query, core.settings);
   if (tunnel.openPoll()) logFirstPoll(core, tunnel, request.headers);
   try {
-    return pollReply(core, tunnel, await commandsFor(core, tunnel, query, request));
+    const interest = interestOf(core, query, request);
+    return pollReply(core, tunnel, interest, await catchFor(tunnel, query, interest, request));
   } finally {
     tunnel.closePoll();
   }
@@ -47,37 +59,53 @@ export function releasePoll(core: RelayCore, tunnel: Tunnel, request: HttpReques
   return core.replies.empty(204);
 }
 
-async function commandsFor(
-  core: RelayCore,
+function interestOf({ features }: RelayCore, query: PollQuery, { headers }: HttpRequest): PollInterest {
+  return {
+    channels: query.channels,
+    asidesOnly: query.asidesOnly && features.has(FEATURE_ASIDES),
+    instanceId: instanceOf(headers),
+    takesCancellations: features.has(FEATURE_CANCEL) && follows(headers, FEATURE_CANCEL),
+  };
+}
+
+async function catchFor(
   tunnel: Tunnel,
-  { limit, waitMs, channels }: PollQuery,
+  { limit, waitMs }: PollQuery,
+  interest: PollInterest,
   request: HttpRequest,
-): Promise<PendingCall[]> {
-  const instanceId = instanceOf(request.headers);
+): Promise<Catch> {
   const deadline = performance.now() + waitMs;
   for (;;) {
-    if (tunnel.hasWork(channels)) {
+    if (tunnel.hasWork(interest)) {
       // One turn of the event loop lets the server notice a caller that has hung up, and more commands come in.
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (request.hungUp) {
         tunnel.wakeForWork();
-        return [];
+        return NOTHING;
       }
-      const calls = tunnel.take(limit, channels);
-      if (calls.length > 0) return calls;
+      const calls = tunnel.take(limit, interest);
+      const cancelled = tunnel.takeCancelled(interest);
+      if (calls.length > 0 || cancelled.length > 0) return { calls, cancelled };
     }
     const remainingMs = deadline - performance.now();
-    if (core.stopped || remainingMs <= 0 || request.hungUp || tunnel.wasReleased(instanceId)) return [];
-    const waiter = tunnel.wait(channels, instanceId, remainingMs);
+    if (tunnel.stopped || remainingMs <= 0 || request.hungUp || tunnel.wasReleased(interest.instanceId)) {
+      return NOTHING;
+    }
+    const waiter = tunnel.wait(interest, remainingMs);
     request.onHangUp(() => tunnel.wake(waiter, "gone"));
     const reason = await waiter.woken;
     tunnel.seen();
-    if (reason !== "work") return [];
+    if (reason !== "work") return NOTHING;
   }
 }
 
-function pollReply(core: RelayCore, tunnel: Tunnel, calls: readonly PendingCall[]): HttpReply {
-  if (calls.length === 0) {
+function pollReply(
+  core: RelayCore,
+  tunnel: Tunnel,
+  { instanceId }: PollInterest,
+  { calls, cancelled }: Catch,
+): HttpReply {
+  if (calls.length === 0 && cancelled.length === 0) {
     return core.settings.emptyPoll === 204
       ? core.replies.agent(null, 204)
       : core.replies.agent('{"commands":[]}', 200);
@@ -88,10 +116,15 @@ function pollReply(core: RelayCore, tunnel: Tunnel, calls: readonly PendingCall[
     const remainingMs = core.settings.sendResponseTimeout
       ? Math.max(0, Math.floor(call.deadline - now))
       : undefined;
+    if (remainingMs !== undefined) call.agentUntil = now + remainingMs;
     commands += (commands === "" ? "" : ",") + call.commandText(remainingMs);
   }
-  return core.replies.agent(`{"commands":[${commands}]}`, 200, (written) => {
-    if (!written) putBack(core, tunnel, calls);
+  // Ids of this relay need no escaping.
+  const more = cancelled.length === 0 ? "" : `,"cancelled":["${cancelled.join('","')}"]`;
+  return core.replies.agent(`{"commands":[${commands}]${more}}`, 200, (written) => {
+    if (written) return;
+    putBack(core, tunnel, calls);
+    for (const requestId of cancelled) tunnel.cancellations.add(requestId, instanceId ?? "");
   });
 }
 

@@ -1,3 +1,5 @@
+import type { PollInterest } from "./poll_interest.ts";
+
 /** Why a waiting poll goes on. */
 export type WakeReason = "work" | "timeout" | "released" | "gone" | "stopped";
 
@@ -8,14 +10,12 @@ export class PollWaiter {
   readonly #timer: ReturnType<typeof setTimeout>;
 
   /**
-   * @param channels only commands of these wake it; undefined means all
-   * @param instanceId agent that polls, where known
+   * @param interest what wakes it
    * @param waitMs after this the wait ends by itself
    * @param onTimeout called when it does
    */
   constructor(
-    readonly channels: ReadonlySet<string> | undefined,
-    readonly instanceId: string | undefined,
+    readonly interest: PollInterest,
     waitMs: number,
     onTimeout: (waiter: PollWaiter) => void,
   ) {
@@ -29,9 +29,5 @@ export class PollWaiter {
   wake(reason: WakeReason): void {
     clearTimeout(this.#timer);
     this.#resolve(reason);
-  }
-
-  wants(channel: string): boolean {
-    return this.channels === undefined || this.channels.has(channel);
   }
 }

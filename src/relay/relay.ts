@@ -12,10 +12,11 @@ import { relayRoutes } from "./routes.ts";
 export interface Relay {
   /**
    * Opens a listener; a relay may have several, which all serve the same routes.
+   * @param access `keyless` lets other machines call tunnels without a connector key; somebody has asked for that
    * @throws {RelayOptionsError} beyond loopback when a tunnel has no connector key
    * @throws {SocketPathError} when something exists at the Unix path
    */
-  listen(target: ListenTarget): Promise<ListenAddress>;
+  listen(target: ListenTarget, access?: "guarded" | "keyless"): Promise<ListenAddress>;
   /** Resolves at the first poll of a tunnel (P-164). @throws {Error} when the relay stops before, or the id is unknown */
   firstPollSeen(tunnelId: string): Promise<void>;
   /** What happened so far. @throws {Error} when the id is unknown */
@@ -35,7 +36,7 @@ export function createRelay(options: RelayOptions, log: Log): Relay {
   const listeners: Listener[] = [];
   let stopped: Promise<void> | undefined;
 
-  function handlerFor(target: ListenTarget): HttpServerOptions["handle"] {
+  function handlerFor(target: ListenTarget, access: "guarded" | "keyless"): HttpServerOptions["handle"] {
     // No page can make a browser speak to a Unix socket.
     if ("path" in target) return (request) => dispatch(request, true);
     const name = target.hostname.includes(":") ? `[${target.hostname}]` : target.hostname;
@@ -44,6 +45,13 @@ export function createRelay(options: RelayOptions, log: Log): Relay {
         const refusal = guard.check(request);
         return refusal ? core.replies.error(refusal) : dispatch(request, true);
       };
+    }
+    if (access === "keyless") return (request) => dispatch(request, false);
+    if (core.management?.connectorKeys.length === 0) {
+      throw new RelayOptionsError(
+        "tunnels that are created would have no connector key, so the relay may not listen on " +
+          `${target.hostname}, which other machines can reach; give it a connector key or listen on 127.0.0.1`,
+      );
     }
     const bare = [...core.tunnels.values()].find(({ connectorKeys }) => connectorKeys.length === 0);
     if (bare === undefined) return (request) => dispatch(request, false);
@@ -60,10 +68,10 @@ export function createRelay(options: RelayOptions, log: Log): Relay {
   }
 
   return {
-    listen: async (target) => {
+    listen: async (target, access = "guarded") => {
       if (core.stopped) throw new Error("the relay has been stopped");
       const listener = await startListener(target, {
-        handle: handlerFor(target),
+        handle: handlerFor(target, access),
         refuse: ({ message, status }) =>
           core.replies.error(new RelayError("malformed_request", message, { status })),
         onError: (error) => core.log.error("relay connection failed", { error: String(error) }),

@@ -35,6 +35,8 @@ export interface RelayCounts {
   readonly notificationsDropped: number;
   /** Requests of a target that the connector could not be asked (`server-requests`). */
   readonly requestsRefused: number;
+  /** Commands whose agent has been told that nobody waits for them any more (`cancel`). */
+  readonly cancelled: number;
   /** Notifications that wait now for a connector to read (P-169). */
   readonly notificationsHeld: number;
   /** Polls that are open now. */
@@ -62,6 +64,7 @@ export function newCounters(): Counters {
     notificationsSkipped: 0,
     notificationsDropped: 0,
     requestsRefused: 0,
+    cancelled: 0,
     notificationsHeld: 0,
   };
 }

@@ -43,6 +43,11 @@ const COUNTERS: readonly Plain[] = [
     (_, counts) => counts.requestsRefused,
   ],
   [
+    "relay_commands_cancelled_total",
+    "Commands whose agent was told that nobody waits for them any more",
+    (_, counts) => counts.cancelled,
+  ],
+  [
     "relay_responses_late_total",
     "Responses for commands that were no longer open",
     (_, counts) => counts.late,
@@ -84,7 +89,7 @@ const GAUGES: readonly Plain[] = [
 export async function renderMetrics(
   tunnels: Iterable<Tunnel>,
 ): Promise<{ text: string; contentType: string }> {
-  const { Counter, Gauge, Registry } = await import("prom-client");
+  const { Counter, Gauge, Registry } = await import("./prom_client.ts");
   const registers = [new Registry()];
   const labelNames = ["tunnel_id"];
   const counters = COUNTERS.map(([name, help]) => new Counter({ name, help, labelNames, registers }));

@@ -1,6 +1,5 @@
-import { FEATURE_POLL_RELEASE, FEATURE_SERVER_REQUESTS, HEADER } from "../agent/wire.ts";
+import { HEADER } from "../agent/wire.ts";
 import type { HttpReply, ReplyHeaders } from "./http1/http_reply.ts";
-import type { RelaySettings } from "./options.ts";
 import { randomText } from "./random_text.ts";
 import type { RelayError } from "./relay_error.ts";
 
@@ -23,12 +22,9 @@ export class IdSource {
 export class Replies {
   readonly #features: readonly [string, string];
 
-  constructor(readonly ids: IdSource, { serverRequests }: Pick<RelaySettings, "serverRequests">) {
-    // What this relay can do beyond the published wire; each name has its chapter in docs/relay-protocol.md.
-    const features = serverRequests
-      ? [FEATURE_POLL_RELEASE, FEATURE_SERVER_REQUESTS]
-      : [FEATURE_POLL_RELEASE];
-    this.#features = [FEATURES, features.join(",")];
+  /** @param features what this relay can do beyond the published wire */
+  constructor(readonly ids: IdSource, features: ReadonlySet<string>) {
+    this.#features = [FEATURES, [...features].join(",")];
   }
 
   json(body: string, status = 200): HttpReply {

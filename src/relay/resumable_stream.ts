@@ -34,6 +34,23 @@ export interface Shelf {
   remove(stream: ResumableStream): void;
 }
 
+const COMMAND_PREFIX = "cmd_";
+
+/** The first part of the event ids of a command's stream. */
+export function tokenOf(requestId: string): string {
+  return requestId.slice(COMMAND_PREFIX.length);
+}
+
+/** The command whose stream it is. */
+export function commandOf({ token }: ResumableStream): string {
+  return COMMAND_PREFIX + token;
+}
+
+/** Whether the clients of a session understand an event without data. */
+export function knowsPriming({ protocolVersion }: Session): boolean {
+  return protocolVersion >= FIRST_WITH_PRIMING;
+}
+
 /** Reads a `Last-Event-ID`; undefined when it is none of this relay's. */
 export function parseEventId(text: string): StreamPosition | undefined {
   const [, token, number] = EVENT_ID.exec(text) ?? [];
@@ -91,7 +108,7 @@ export class ResumableStream {
 
   /** The event without data that gives a connector its first id; empty for revisions that cannot read it. */
   get opening(): string {
-    if (this.session.protocolVersion < FIRST_WITH_PRIMING) return "";
+    if (!knowsPriming(this.session)) return "";
     return `id: ${this.token}_0\nretry: ${RETRY_MS}\ndata: \n\n`;
   }
 
@@ -119,6 +136,23 @@ export class ResumableStream {
     }
     if (this.#isOver) reader.cut();
     return reader;
+  }
+
+  /** Whether there is a connection now. */
+  get isRead(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  /**
+   * Ends the connection behind what has been written; the connector is to come back for the rest.
+   * @returns false when there was none, or nobody could come back
+   */
+  pause(): boolean {
+    const reader = this.#reader;
+    if (reader === undefined || this.#isOver || !this.#isKept) return false;
+    this.#reader = undefined;
+    reader.finish(undefined);
+    return true;
   }
 
   /**

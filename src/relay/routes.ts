@@ -7,10 +7,12 @@ import { discover, ingress } from "./ingress_route.ts";
 import { takeResponse } from "./intake_route.ts";
 import { authenticateAgent, isAgentOfAny } from "./keys.ts";
 import { poll, releasePoll } from "./poll_route.ts";
+import { Management } from "./management.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
 import { renderMetrics } from "./relay_metrics.ts";
 import { openStream } from "./stream_route.ts";
+import { tunnelObject } from "./tunnel_json.ts";
 
 /** One request on its way to its handler. */
 interface Visit {
@@ -31,12 +33,13 @@ export type Dispatch = (request: HttpRequest, isPrivate: boolean) => Promise<Htt
 
 /** All routes of a relay (P-157). */
 export function relayRoutes(core: RelayCore): Dispatch {
-  const router = routerFor(core);
+  const management = core.management && new Management(core, core.management);
+  const router = routerFor(core, management);
   return async (request, isPrivate) => {
     try {
       if (request.method !== "POST") await request.skipBody(MAX_IDLE_BODY_BYTES);
       const [[match], values] = router.match(request.method, request.path);
-      if (match === undefined) throw unmatched(core, request);
+      if (match === undefined) throw unmatched(core, management, request);
       const [route, indexes] = match;
       const param = (name: "tunnel" | "channel") => {
         const index = indexes[name];
@@ -57,10 +60,10 @@ function relayErrorOf(core: RelayCore, thrown: unknown): RelayError {
   return new RelayError("internal_error", "The relay failed to handle this request.");
 }
 
-function routerFor(core: RelayCore): RegExpRouter<Route> {
-  const { replies, tunnels } = core;
+function routerFor(core: RelayCore, management: Management | undefined): RegExpRouter<Route> {
+  const { replies } = core;
   const agent = ({ request, param }: Visit, forbiddenStatus: 401 | 403 = 401) =>
-    authenticateAgent(request.headers, param("tunnel") ?? "", tunnels, forbiddenStatus);
+    authenticateAgent(request.headers, param("tunnel") ?? "", core, forbiddenStatus);
   const connect: Route = ({ request, param }) =>
     ingress(core, param("tunnel") ?? "", param("channel"), request);
   const listen: Route = ({ request, param }) =>
@@ -88,18 +91,37 @@ function routerFor(core: RelayCore): RegExpRouter<Route> {
   // Only what changes nothing may be asked for with HEAD too: a HEAD poll would take commands and show them to nobody.
   for (const method of ["GET", "HEAD"]) {
     router.add(method, "/v1/tunnels/:tunnel", (visit) => {
-      const { id, name, description } = agent(visit, 403);
-      return replies.agent(JSON.stringify({ id, name, description }), 200);
+      if (management?.isAdmin(visit.request.headers)) return management.get(visit.param("tunnel") ?? "");
+      const { described } = agent(visit, 403);
+      return replies.agent(JSON.stringify(tunnelObject(described)), 200);
     });
     router.add(method, "/readyz", () => replies.json('{"status":"ok"}'));
     router.add(method, "/healthz", () => replies.text("live"));
     router.add(method, "/metrics", (visit) => metrics(core, visit));
   }
+  if (management !== undefined) addManagement(router, management);
   return router;
 }
 
+/** The management API (P-143); the key is looked at before anything else. */
+function addManagement(router: RegExpRouter<Route>, management: Management): void {
+  const admin = (route: Route): Route => (visit) => {
+    management.authorize(visit.request.headers);
+    return route(visit);
+  };
+  router.add("GET", "/v1/tunnels", admin(({ request }) => management.list(request)));
+  router.add("HEAD", "/v1/tunnels", admin(({ request }) => management.list(request)));
+  router.add("POST", "/v1/tunnels", admin(({ request }) => management.create(request)));
+  router.add(
+    "POST",
+    "/v1/tunnels/:tunnel",
+    admin(({ request, param }) => management.update(param("tunnel") ?? "", request)),
+  );
+  router.add("DELETE", "/v1/tunnels/:tunnel", admin(({ param }) => management.remove(param("tunnel") ?? "")));
+}
+
 async function metrics(core: RelayCore, { request, isPrivate }: Visit): Promise<HttpReply> {
-  if (!isPrivate && !isAgentOfAny(request.headers.get("authorization"), core.tunnels)) {
+  if (!isPrivate && !isAgentOfAny(request.headers.get("authorization"), core)) {
     throw new RelayError("invalid_api_key", "Beyond loopback, metrics want an agent's API key.", {
       headers: { "www-authenticate": "Bearer" },
     });
@@ -111,20 +133,29 @@ async function metrics(core: RelayCore, { request, isPrivate }: Visit): Promise<
 const AGENT_PATH = /^\/v1\/tunnels(?:\/([^/]*)(\/.*)?)?$/;
 const INGRESS_PATH = /^\/v1\/mcp\/([^/]+)(?:\/([^/]+))?$/;
 const AGENT_METHODS = new Map([["", "GET"], ["/poll", "GET, DELETE"], ["/response", "POST"]]);
+const MANAGEMENT_PATH = /^\/v1\/tunnels(?:\/([^/]*))?$/;
 
 /**
  * Says why no route took a request: on agent routes the key comes before path and method (P-158); whether a path
  * exists comes before which methods it takes (P-157, P-177).
  */
-function unmatched({ tunnels }: RelayCore, { path, headers }: HttpRequest): RelayError {
+function unmatched(
+  core: RelayCore,
+  management: Management | undefined,
+  { path, headers }: HttpRequest,
+): RelayError {
+  const managementPath = MANAGEMENT_PATH.exec(path);
+  if (managementPath !== null && management?.isAdmin(headers)) {
+    return methodNotAllowed(managementPath[1] === undefined ? "GET, POST" : "GET, POST, DELETE");
+  }
   const agentPath = AGENT_PATH.exec(path);
   if (agentPath !== null) {
-    authenticateAgent(headers, decoded(agentPath[1] ?? ""), tunnels);
+    authenticateAgent(headers, decoded(agentPath[1] ?? ""), core);
     const allow = AGENT_METHODS.get(agentPath[2] ?? "");
     return allow === undefined ? unknownPath() : methodNotAllowed(allow);
   }
   const [, tunnelId, channel] = INGRESS_PATH.exec(path) ?? [];
-  const known = tunnelId !== undefined && tunnels.has(decoded(tunnelId)) &&
+  const known = tunnelId !== undefined && core.tunnels.has(decoded(tunnelId)) &&
     canonicalChannel(decoded(channel ?? "")) !== undefined;
   return known ? methodNotAllowed("POST, DELETE") : unknownPath();
 }
@@ -144,7 +175,7 @@ function unknownPath(): RelayError {
 }
 
 function methodNotAllowed(allow: string): RelayError {
-  return new RelayError("method_not_allowed", `Use ${allow.replace(", ", " or ")} here.`, {
+  return new RelayError("method_not_allowed", `Use ${allow.replaceAll(", ", " or ")} here.`, {
     headers: { allow },
   });
 }

@@ -18,6 +18,11 @@ const SESSION_ID = HEADER.mcpSessionId.toLowerCase();
 const FIRST_STATELESS = "2026-07-28";
 const REVISION = /^\d{4}-\d\d-\d\d$/;
 
+/** Whether a revision is one without sessions, in which to hang up is to cancel. */
+export function isStateless(protocolVersion: string): boolean {
+  return REVISION.test(protocolVersion) && protocolVersion >= FIRST_STATELESS;
+}
+
 /**
  * Learns the session that an `initialize` begins; where the target has none, the relay issues one, so that streams of
  * its answers can be resumed (MCP 2025-11-25, session management).

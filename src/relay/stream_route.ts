@@ -5,7 +5,7 @@ import type { HttpRequest } from "./http1/http_request.ts";
 import { acceptsEventStream, address, sessionOf } from "./ingress_route.ts";
 import type { RelayCore } from "./relay_core.ts";
 import { RelayError } from "./relay_error.ts";
-import { parseEventId } from "./resumable_stream.ts";
+import { commandOf, parseEventId } from "./resumable_stream.ts";
 import type { Session } from "./session_table.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -38,7 +38,7 @@ export function openStream(
   const lastEventId = headers.get(LAST_EVENT_ID) ?? "";
   const body = lastEventId === ""
     ? listen(core, tunnel, session, request)
-    : resume(tunnel, session, lastEventId, request);
+    : resume(core, tunnel, session, lastEventId, request);
   return {
     status: 200,
     headers: [
@@ -50,7 +50,13 @@ export function openStream(
   };
 }
 
-function resume(tunnel: Tunnel, session: Session, lastEventId: string, request: HttpRequest): EventStream {
+function resume(
+  core: RelayCore,
+  tunnel: Tunnel,
+  session: Session,
+  lastEventId: string,
+  request: HttpRequest,
+): EventStream {
   const position = parseEventId(lastEventId);
   const stream = position === undefined ? undefined : tunnel.resumable.get(position.token);
   const isOwn = stream?.belongsTo(session, request.headers.get("authorization")) === true;
@@ -61,7 +67,12 @@ function resume(tunnel: Tunnel, session: Session, lastEventId: string, request: 
     });
   }
   const reader = stream.resume(position.number);
-  request.onHangUp(() => stream.detach(reader));
+  const call = core.find(commandOf(stream));
+  if (call !== undefined) core.clock.returned(call);
+  request.onHangUp(() => {
+    stream.detach(reader);
+    if (call !== undefined && !stream.isRead) core.clock.left(call);
+  });
   return reader;
 }
 

@@ -1,13 +1,16 @@
+import { Cancellations } from "./cancellations.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { ListenStreams } from "./listen_streams.ts";
 import type { RelaySettings, TunnelOptions } from "./options.ts";
 import type { CallOwner, PendingCall } from "./pending_call.ts";
+import { type PollInterest, wants } from "./poll_interest.ts";
 import { PollWaiter, type WakeReason } from "./poll_waiter.ts";
 import { type Counters, newCounters, type RelayCounts } from "./relay_counts.ts";
 import { RelayError } from "./relay_error.ts";
 import { ReleaseMemory } from "./release_memory.ts";
 import { SessionTable } from "./session_table.ts";
 import { StreamShelf } from "./stream_shelf.ts";
+import type { TunnelRecord } from "./tunnel_store.ts";
 
 /** A poll reply is not filled beyond this; agents may bound what they read (P-33). In characters. */
 const MAX_REPLY_SIZE = 16 * 1024 * 1024;
@@ -15,8 +18,6 @@ const MAX_REPLY_SIZE = 16 * 1024 * 1024;
 /** One tunnel: its queue, the polls that wait on it, and what is known of its agents. */
 export class Tunnel implements CallOwner {
   readonly id: string;
-  readonly name: string;
-  readonly description: string;
   readonly connectorKeys: readonly string[];
   /** Exact `Authorization` values of agents (P-158). */
   readonly agentCredentials: readonly string[];
@@ -29,6 +30,9 @@ export class Tunnel implements CallOwner {
   readonly resumable: StreamShelf;
   /** Streams of these that belong to no call. */
   readonly listening = new ListenStreams();
+  /** Commands that nobody waits for any more, until their agents know. */
+  readonly cancellations = new Cancellations((instanceId) => this.#wakeForCancellation(instanceId));
+  #description: TunnelRecord;
   readonly #settings: RelaySettings;
   readonly #queue = new CommandQueue<PendingCall>();
   readonly #waiters = new Set<PollWaiter>();
@@ -43,11 +47,18 @@ export class Tunnel implements CallOwner {
   /** Unix time in ms of the last poll, for people; 0 before the first. */
   lastPollTimeMs = 0;
   #firstPoll = Promise.withResolvers<void>();
+  #stopped = false;
 
   constructor(options: TunnelOptions, settings: RelaySettings) {
     this.id = options.id;
-    this.name = options.name ?? options.id;
-    this.description = options.description ?? "";
+    this.#description = {
+      id: options.id,
+      name: options.name ?? options.id,
+      description: options.description ?? "",
+      organizationIds: options.organizationIds ?? [],
+      workspaceIds: options.workspaceIds ?? [],
+      tenantIds: options.tenantIds ?? [],
+    };
     this.connectorKeys = options.connectorKeys ?? [];
     this.agentCredentials = options.apiKeys.map((key) => `Bearer ${key}`);
     this.connectorCredentials = this.connectorKeys.map((key) => `Bearer ${key}`);
@@ -59,6 +70,16 @@ export class Tunnel implements CallOwner {
     });
     // Nobody has to wait for it.
     this.#firstPoll.promise.catch(() => {});
+  }
+
+  /** What people and lists know it by. */
+  get described(): TunnelRecord {
+    return this.#description;
+  }
+
+  /** Changes what people and lists know it by. */
+  describe(description: TunnelRecord): void {
+    this.#description = description;
   }
 
   /** Resolves at the first poll (P-164). @throws {Error} when the relay stops before */
@@ -141,17 +162,31 @@ export class Tunnel implements CallOwner {
     this.seen();
   }
 
-  hasWork(channels: ReadonlySet<string> | undefined): boolean {
-    return this.#queue.hasAny(channels);
+  hasWork(interest: PollInterest): boolean {
+    return this.#queue.hasAny((call) => wants(interest, call)) || this.#isToBeTold(interest);
+  }
+
+  #isToBeTold({ takesCancellations, instanceId }: PollInterest): boolean {
+    return takesCancellations && instanceId !== undefined && this.cancellations.has(instanceId);
+  }
+
+  /** Takes the ids of commands that the agent of a poll need not go on with. */
+  takeCancelled(interest: PollInterest): string[] {
+    if (interest.instanceId === undefined || !this.#isToBeTold(interest)) return [];
+    const cancelled = this.cancellations.take(interest.instanceId);
+    this.counters.cancelled += cancelled.length;
+    return cancelled;
+  }
+
+  cancel({ requestId, instanceId }: PendingCall, delayMs: number): void {
+    if (instanceId === undefined) return;
+    if (delayMs === 0) this.cancellations.add(requestId, instanceId);
+    else this.cancellations.addLater(requestId, instanceId, delayMs);
   }
 
   /** Registers a poll that waits until it is woken or its time is over. */
-  wait(
-    channels: ReadonlySet<string> | undefined,
-    instanceId: string | undefined,
-    waitMs: number,
-  ): PollWaiter {
-    const waiter = new PollWaiter(channels, instanceId, waitMs, (late) => this.wake(late, "timeout"));
+  wait(interest: PollInterest, waitMs: number): PollWaiter {
+    const waiter = new PollWaiter(interest, waitMs, (late) => this.wake(late, "timeout"));
     this.#waiters.add(waiter);
     return waiter;
   }
@@ -163,9 +198,12 @@ export class Tunnel implements CallOwner {
   }
 
   /** Takes commands for a poll; they are the agent's from now on (P-162). */
-  take(limit: number, channels: ReadonlySet<string> | undefined): PendingCall[] {
-    const calls = this.#queue.take(limit, MAX_REPLY_SIZE, channels);
-    for (const call of calls) call.state = "delivered";
+  take(limit: number, interest: PollInterest): PendingCall[] {
+    const calls = this.#queue.take(limit, MAX_REPLY_SIZE, (call) => wants(interest, call));
+    for (const call of calls) {
+      call.state = "delivered";
+      call.instanceId = interest.instanceId;
+    }
     this.#inFlight += calls.length;
     this.counters.delivered += calls.length;
     return calls;
@@ -189,9 +227,16 @@ export class Tunnel implements CallOwner {
 
   #wakeFor(call: PendingCall): void {
     for (const waiter of this.#waiters) {
-      if (!waiter.wants(call.channel)) continue;
+      if (!wants(waiter.interest, call)) continue;
       this.wake(waiter, "work");
       return;
+    }
+  }
+
+  #wakeForCancellation(instanceId: string): void {
+    for (const waiter of this.#waiters) {
+      const { takesCancellations, instanceId: own } = waiter.interest;
+      if (takesCancellations && own === instanceId) return this.wake(waiter, "work");
     }
   }
 
@@ -208,7 +253,7 @@ export class Tunnel implements CallOwner {
   release(instanceId: string): void {
     let found = false;
     for (const waiter of this.#waiters) {
-      if (waiter.instanceId !== instanceId) continue;
+      if (waiter.interest.instanceId !== instanceId) continue;
       this.wake(waiter, "released");
       found = true;
     }
@@ -220,12 +265,19 @@ export class Tunnel implements CallOwner {
     return instanceId !== undefined && this.#releases.take(instanceId, performance.now());
   }
 
+  /** No poll waits here any more. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Ends every open poll, and every stream that belongs to no call. */
   stop(): void {
+    this.#stopped = true;
     this.listening.stop();
     this.resumable.stop();
+    this.cancellations.stop();
     for (const waiter of this.#waiters) this.wake(waiter, "stopped");
-    this.#firstPoll.reject(new Error(`the relay stopped before tunnel ${this.id} was polled`));
+    this.#firstPoll.reject(new Error(`tunnel ${this.id} was stopped before it was polled`));
   }
 }
 

@@ -10,22 +10,31 @@ export class TunnelsFileError extends Error {
 /** A tunnel of the file; without `apiKeys` it shares the relay's common key. */
 export type FileTunnel = Omit<TunnelOptions, "apiKeys"> & { readonly apiKeys: readonly string[] | undefined };
 
-const MEMBERS = ["id", "name", "description", "api_key", "connector_key"];
+const ID_LISTS = ["organization_ids", "workspace_ids", "tenant_ids"] as const;
+const MEMBERS = ["id", "name", "description", "api_key", "connector_key", ...ID_LISTS];
 
 /**
- * Reads `{"tunnels":[{"id","name","description","api_key","connector_key"}]}`. All but `id` may be left out; keys are
+ * Reads `{"tunnels":[{"id","name","description","api_key","connector_key",…}]}`. All but `id` may be left out; keys are
  * `env:NAME` or `file:PATH`, or a list of them, so that a key can be changed while the old one still works.
+ * `organization_ids`, `workspace_ids` and `tenant_ids` say whom the tunnel belongs to.
  * @param path for errors
+ * @param minTunnels 0 where tunnels can be created later
  * @throws {TunnelsFileError} for anything else in it, unknown members included
  * @throws {KeyError} for a key that cannot be had
  */
-export function parseTunnelsFile(text: string, path: string, sources: KeySources): FileTunnel[] {
+export function parseTunnelsFile(
+  text: string,
+  path: string,
+  sources: KeySources,
+  minTunnels = 1,
+): FileTunnel[] {
   const document = parsed(text, path);
   if (!isObject(document)) throw new TunnelsFileError(`tunnels file ${path}: must hold a JSON object`);
   rejectUnknown(document, ["tunnels"], path, "");
   const { tunnels } = document;
-  if (!Array.isArray(tunnels) || tunnels.length === 0) {
-    throw new TunnelsFileError(`tunnels file ${path}: tunnels must be a list with at least one tunnel`);
+  if (!Array.isArray(tunnels) || tunnels.length < minTunnels) {
+    const least = minTunnels === 0 ? "" : " with at least one tunnel";
+    throw new TunnelsFileError(`tunnels file ${path}: tunnels must be a list${least}`);
   }
   const seen = new Set<string>();
   return tunnels.map((entry: unknown, at) => {
@@ -58,6 +67,11 @@ function readTunnel(entry: unknown, path: string, where: string, sources: KeySou
       resolveKey(kind, String(reference), `tunnels file ${path}: ${where}.${member}`, sources)
     );
   };
+  const ids = (member: typeof ID_LISTS[number]): string[] => {
+    const value = entry[member] ?? [];
+    if (Array.isArray(value) && value.every((id) => typeof id === "string" && id.trim() !== "")) return value;
+    throw new TunnelsFileError(`tunnels file ${path}: ${where}.${member} must be a list of ids`);
+  };
   const id = text("id") ?? "";
   if (!TUNNEL_ID.test(id)) {
     throw new TunnelsFileError(
@@ -70,6 +84,9 @@ function readTunnel(entry: unknown, path: string, where: string, sources: KeySou
     description: text("description") ?? "",
     apiKeys: keys("agent", "api_key"),
     connectorKeys: keys("connector", "connector_key") ?? [],
+    ...("organization_ids" in entry ? { organizationIds: ids("organization_ids") } : {}),
+    ...("workspace_ids" in entry ? { workspaceIds: ids("workspace_ids") } : {}),
+    ...("tenant_ids" in entry ? { tenantIds: ids("tenant_ids") } : {}),
   };
 }
 

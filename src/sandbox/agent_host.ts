@@ -22,7 +22,7 @@ import {
   createMetricStore,
   type Log,
   type ProbeStatus,
-} from "../ops/mod.ts";
+} from "../ops/agent_side.ts";
 import { VERSION } from "../version.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { SharedCounts } from "./shared_counts.ts";

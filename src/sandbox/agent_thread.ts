@@ -9,9 +9,10 @@ import { killGroups } from "./kill_groups.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { type PermissionSet, workerPermissions } from "./permissions.ts";
 import { SharedCounts } from "./shared_counts.ts";
+import { AGENT_ENTRY, spawnAgent, type SpawnedAgent } from "./spawn_agent.ts";
 
 /** How often the agent is asked for a sign of life, and how long it may stay silent. */
-const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_MS = 5_000;
 const SILENCE_LIMIT_MS = 10_000;
 /** How long after its own limits an agent may take to say that it has stopped. */
 const STOP_MARGIN_MS = 10_000;
@@ -38,25 +39,26 @@ export interface AgentThreadOptions {
   readonly sandbox: "strict" | "off";
   readonly log: Log;
   readonly hooks: AgentThreadHooks;
+  /** The first agent's thread, created with these rights; by default one is created here. */
+  readonly agent?: SpawnedAgent;
   /** Module that becomes the agent; by default the agent itself. A test puts one in its place that misbehaves. */
   readonly entry?: URL;
-  /** How often the agent is asked for a sign of life; by default 2000. */
+  /** How often the agent is asked for a sign of life; by default 5000. */
   readonly heartbeatMs?: number;
-  /** How long it may stay silent before it is replaced; by default 10000. */
+  /** How long it may stay silent, at worst, before it is replaced; by default 10000. */
   readonly silenceLimitMs?: number;
 }
-
-const AGENT_ENTRY = new URL("./agent_worker.ts", import.meta.url);
 
 type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
 
 export class AgentThread {
   readonly #options: AgentThreadOptions;
   #port: MessagePort;
-  #worker: Worker | undefined;
+  #agent: SpawnedAgent | undefined;
   #keeper: Keeper | undefined;
-  #heartbeat: ReturnType<typeof setInterval> | undefined;
-  #lastHeard = performance.now();
+  #heartbeat: ReturnType<typeof setTimeout> | undefined;
+  /** When the agent was asked for the sign of life that has not come yet. */
+  #askedAt: number | undefined;
   /** What the running agent has counted until now, and until its last snapshot. */
   #counts = SharedCounts.memory();
   #lastSummary: AgentSummary = emptySummary();
@@ -70,31 +72,16 @@ export class AgentThread {
   /** What agents did that have been replaced; their unanswered commands count as undeliverable. */
   #predecessors: AgentSummary = emptySummary();
 
-  /** Creates the thread; its modules load while the caller goes on. */
+  /** Takes the thread over, or creates it; its modules load while the caller goes on. */
   constructor(options: AgentThreadOptions) {
     this.#options = options;
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
+    const agent = options.agent ?? spawnAgent(options.permissions, options.sandbox, options.entry);
+    this.#agent = agent;
+    this.#port = agent.port;
     this.#listen();
-    if (options.sandbox === "off") {
-      // Loaded only here: what the agent needs would otherwise be loaded by both threads at every start.
-      void import("./agent_host.ts").then(({ hostAgent }) => hostAgent(port2));
-      return;
-    }
-    this.#worker = new Worker(this.#entry, {
-      type: "module",
-      name: "agent",
-      deno: { permissions: workerPermissions(options.permissions) },
-    });
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.#crashed(event.message);
-    });
-    this.#worker.postMessage({ port: port2 }, [port2]);
-  }
-
-  get #entry(): URL {
-    return this.#options.entry ?? AGENT_ENTRY;
+    // It may die before anybody waits for its start.
+    this.#started.promise.catch(() => {});
+    void agent.crashed.then((error) => this.#crashed(error));
   }
 
   /** False while the agent does not answer. */
@@ -109,9 +96,8 @@ export class AgentThread {
   async start(): Promise<void> {
     this.#send({ type: "start", start: this.#options.start, counts: this.#counts });
     await this.#started.promise;
-    this.#lastHeard = performance.now();
-    const everyMs = this.#options.heartbeatMs ?? HEARTBEAT_MS;
-    this.#heartbeat = setInterval(() => this.#beat(), everyMs);
+    this.#askedAt = undefined;
+    this.#beatAfter(this.#options.heartbeatMs ?? HEARTBEAT_MS);
   }
 
   /**
@@ -180,10 +166,10 @@ export class AgentThread {
   /** Ends the threads themselves, and any process group that is still there. */
   async close(): Promise<void> {
     this.#ending = true;
-    clearInterval(this.#heartbeat);
+    clearTimeout(this.#heartbeat);
     if (this.#keeper) await this.#keeper.killGroups(this.#groups);
     else killGroups(this.#groups, this.#onKillFailed);
-    this.#worker?.terminate();
+    this.#agent?.terminate();
     this.#keeper?.terminateAgent();
     this.#keeper?.close();
     this.#port.close();
@@ -203,7 +189,7 @@ export class AgentThread {
 
   #hear(message: FromAgent): void {
     const { hooks } = this.#options;
-    this.#lastHeard = performance.now();
+    this.#askedAt = undefined;
     if (!this.#responsive) this.#responsive = true;
     if (message.type === "report") {
       if (message.records.length > 0) hooks.onRecords(message.records);
@@ -224,21 +210,35 @@ export class AgentThread {
     }
   }
 
+  /** Asks for a sign of life. One that does not come in time is missed, not one that was never asked for. */
   #beat(): void {
-    const silentMs = performance.now() - this.#lastHeard;
-    if (silentMs >= (this.#options.silenceLimitMs ?? SILENCE_LIMIT_MS)) {
+    const everyMs = this.#options.heartbeatMs ?? HEARTBEAT_MS;
+    const patienceMs = (this.#options.silenceLimitMs ?? SILENCE_LIMIT_MS) - everyMs;
+    const now = performance.now();
+    const waitedMs = this.#askedAt === undefined ? 0 : now - this.#askedAt;
+    if (waitedMs >= patienceMs) {
       this.#responsive = false;
-      if (!this.#ending && this.#keeper) void this.#replace(silentMs);
-      else if (this.#ending) this.#stopped.resolve(this.#lastKnown());
-      return;
+      if (!this.#ending && this.#keeper) {
+        void this.#replace(waitedMs);
+        return;
+      }
+      if (this.#ending) this.#stopped.resolve(this.#lastKnown());
     }
+    this.#askedAt ??= now;
     this.#send({ type: "ask", number: 0 });
+    const leftMs = patienceMs - waitedMs;
+    this.#beatAfter(leftMs > 0 ? Math.min(everyMs, leftMs) : everyMs);
+  }
+
+  #beatAfter(delayMs: number): void {
+    clearTimeout(this.#heartbeat);
+    this.#heartbeat = setTimeout(() => this.#beat(), delayMs);
   }
 
   async #replace(silentMs: number): Promise<void> {
     const keeper = this.#keeper;
     if (!keeper) return;
-    clearInterval(this.#heartbeat);
+    clearTimeout(this.#heartbeat);
     const last = new SharedCounts(this.#counts).summary;
     const lost = unended(last);
     const unseen = sum(last, this.#lastSummary, -1);
@@ -248,8 +248,8 @@ export class AgentThread {
       silent_ms: Math.round(silentMs),
       commands_lost: lost,
     });
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#agent?.terminate();
+    this.#agent = undefined;
     keeper.terminateAgent();
     await keeper.killGroups(this.#groups);
     this.#groups = [];
@@ -260,7 +260,7 @@ export class AgentThread {
     this.#port = port1;
     this.#listen();
     this.#started = Promise.withResolvers<void>();
-    keeper.spawn(this.#entry, workerPermissions(this.#options.permissions), port2);
+    keeper.spawn(this.#options.entry ?? AGENT_ENTRY, workerPermissions(this.#options.permissions), port2);
     try {
       await this.start();
       this.#options.log.warn("agent thread replaced");

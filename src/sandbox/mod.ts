@@ -4,5 +4,5 @@
  */
 export { derivePermissions } from "./permissions.ts";
 export type { PermissionSet } from "./permissions.ts";
-export { startService } from "./service.ts";
+export { startService } from "./start_service.ts";
 export type { Service, ServiceEnd, ServiceOptions } from "./service.ts";

@@ -1,10 +1,14 @@
 /** What the agent thread may touch, derived from the finished configuration and from nothing else. */
 import type { Binding, RunConfig } from "../config/mod.ts";
+import { resolveProxy, type Route, targetAddress } from "../net/mod.ts";
+import { NO_TLS_TEXTS, routesOf } from "./routes.ts";
 
 /** The agent thread's whole set of rights; what is not listed is refused by the runtime. */
 export interface PermissionSet {
-  /** `host:port` of every peer, sorted, without duplicates. */
+  /** `host:port` of every peer that is dialled, sorted, without duplicates: the proxy where there is one. */
   readonly net: readonly string[];
+  /** Absolute paths of the Unix sockets that are dialled, sorted, without duplicates. */
+  readonly sockets: readonly string[];
   /** Absolute paths of the programs it may start, sorted, without duplicates. */
   readonly run: readonly string[];
 }
@@ -12,13 +16,28 @@ export interface PermissionSet {
 /**
  * Derives the set.
  * @param programs absolute paths of the stdio children's executables and of the program that ends process groups
+ * @param learned `host:port` of peers that were named at run time and are allowed by policy
  */
-export function derivePermissions(config: RunConfig, programs: readonly string[]): PermissionSet {
-  const net = new Set([hostAndPort(config.controlPlane.baseUrl)]);
+export function derivePermissions(
+  config: RunConfig,
+  programs: readonly string[],
+  learned: readonly string[] = [],
+): PermissionSet {
+  const net = new Set(learned);
+  const sockets = new Set<string>();
+  const { controlPlane, channels } = routesOf(config, NO_TLS_TEXTS);
+  const add = (route: Route | undefined, url: string) => {
+    if (route === undefined) return;
+    const decision = resolveProxy(route, url);
+    if (decision.kind === "direct") net.add(targetAddress(url));
+    else if (decision.kind === "unix") sockets.add(decision.path);
+    else if (decision.kind === "proxy") net.add(hostAndPort(decision.proxy));
+  };
+  add(controlPlane, config.controlPlane.baseUrl);
   for (const binding of activeBindings(config)) {
-    if (binding.transport === "http-streamable") net.add(hostAndPort(binding.url));
+    if (binding.transport === "http-streamable") add(channels[binding.channel], binding.url);
   }
-  return { net: [...net].sort(), run: [...new Set(programs)].sort() };
+  return { net: [...net].sort(), sockets: [...sockets].sort(), run: [...new Set(programs)].sort() };
 }
 
 /** The bindings that are served: all of them, or those of the poll-channel allowlist (CH-9). */
@@ -30,23 +49,37 @@ export function activeBindings(config: RunConfig): readonly Binding[] {
     : bindings.filter(({ channel }) => pollChannels.includes(channel));
 }
 
-/** The set in the form that a Worker takes. */
-export function workerPermissions(set: PermissionSet): Deno.PermissionOptionsObject {
+/**
+ * The set in the form that a Worker takes.
+ * @param denoVersion that of the runtime; before 2.9 it knows no network rights for sockets and throws on them
+ */
+export function workerPermissions(
+  set: PermissionSet,
+  denoVersion: string = Deno.version.deno,
+): Deno.PermissionOptionsObject {
+  const net = [
+    ...set.net,
+    ...(knowsSocketRights(denoVersion) ? set.sockets.map((path) => `unix:${path}`) : []),
+  ];
+  const sockets = set.sockets.length > 0 ? [...set.sockets] : false;
   return {
-    net: set.net.length > 0 ? [...set.net] : false,
+    net: net.length > 0 ? net : false,
     run: set.run.length > 0 ? [...set.run] : false,
     env: false,
-    read: false,
-    write: false,
+    read: sockets,
+    write: sockets,
     sys: false,
     ffi: false,
     import: false,
   };
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:": "443" };
+/** Whether `unix:/path` is a network right of this runtime. */
+export function knowsSocketRights(denoVersion: string): boolean {
+  const [major = 0, minor = 0] = denoVersion.split(".").map(Number);
+  return major > 2 || minor >= 9;
+}
 
-function hostAndPort(url: string): string {
-  const { protocol, hostname, port } = new URL(url);
-  return `${hostname}:${port || (DEFAULT_PORTS[protocol] ?? "443")}`;
+function hostAndPort({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

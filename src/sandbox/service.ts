@@ -22,7 +22,8 @@ import { VERSION } from "../version.ts";
 import { AgentThread } from "./agent_thread.ts";
 import { childEnvironment } from "./child_environment.ts";
 import type { AgentStart } from "./messages.ts";
-import { activeBindings, derivePermissions, type PermissionSet } from "./permissions.ts";
+import type { PermissionSet } from "./permissions.ts";
+import type { SpawnedAgent } from "./spawn_agent.ts";
 
 /** How long a question of the listener may wait for the agent. */
 const ASK_LIMIT_MS = 250;
@@ -38,6 +39,8 @@ export interface ServiceOptions {
   /** Whether this thread gives up its own rights once everything runs; not where a relay lives in the same process. */
   readonly confineMain: boolean;
   readonly streams: { readonly stdout: ByteStream; readonly stderr: ByteStream };
+  /** Gives the start up; what was brought up by then is taken down again. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a service ended. */
@@ -63,52 +66,22 @@ export interface Service {
   stopNow(): Promise<ServiceEnd>;
 }
 
-/**
- * Starts a service: binds the listener first, so that a port that is taken is found before any command is polled, then
- * the agent.
- * @throws {Error} naming what could not be brought up; everything that was is taken down again
- */
-export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, environment } = options;
-  const programs = await findPrograms(config, environment);
-  const instanceId = newInstanceId();
-  const service = new RunningService(options, programs, instanceId);
-  try {
-    await service.start();
-  } catch (error) {
-    await service.abandon();
-    throw error;
-  }
-  return service;
-}
-
 /** Absolute paths of what the agent has to start. */
-interface Programs {
+export interface Programs {
   readonly executables: Readonly<Record<string, string>>;
   readonly killProgram: string | undefined;
 }
 
-async function findPrograms(
-  config: RunConfig,
-  environment: Readonly<Record<string, string>>,
-): Promise<Programs> {
-  const bindings = activeBindings(config).filter((binding) => binding.transport === "stdio");
-  const executables: Record<string, string> = {};
-  if (bindings.length === 0) return { executables, killProgram: undefined };
-  // Loaded only where there is a command to look for: start time counts.
-  const { ExecutableNotFoundError, resolveExecutable } = await import("../channels/mod.ts");
-  const find = (word: string) => resolveExecutable(word, environment.PATH ?? "", Deno.cwd());
-  for (const { channel, argv } of bindings) executables[channel] = await find(argv[0] ?? "");
-  let killProgram: string | undefined;
-  try {
-    killProgram = await find(Deno.build.os === "windows" ? "taskkill" : "kill");
-  } catch (error) {
-    if (!(error instanceof ExecutableNotFoundError)) throw error;
-  }
-  return { executables, killProgram };
+/** What a service is built around. */
+export interface ServiceParts {
+  readonly programs: Programs;
+  /** The rights that the agent's thread was created with. */
+  readonly permissions: PermissionSet;
+  readonly agent: SpawnedAgent;
 }
 
-class RunningService implements Service {
+/** A service that `startService` brings up; it is in a file of its own so that the agent's thread comes first. */
+export class RunningService implements Service {
   readonly log: Log;
   readonly permissions: PermissionSet;
   readonly crashed: Promise<string>;
@@ -125,7 +98,8 @@ class RunningService implements Service {
   #statusAt = 0;
   #ended: Promise<ServiceEnd> | undefined;
 
-  constructor(options: ServiceOptions, programs: Programs, instanceId: string) {
+  constructor(options: ServiceOptions, { programs, permissions, agent }: ServiceParts) {
+    const instanceId = newInstanceId();
     const { config, environment, secretNames, streams } = options;
     this.#options = options;
     this.crashed = this.#crash.promise;
@@ -149,10 +123,7 @@ class RunningService implements Service {
       redactor: this.#redactor,
       log: this.log,
     });
-    this.permissions = derivePermissions(config, [
-      ...Object.values(programs.executables),
-      ...(programs.killProgram === undefined ? [] : [programs.killProgram]),
-    ]);
+    this.permissions = permissions;
     const start: AgentStart = {
       config,
       instanceId,
@@ -161,7 +132,7 @@ class RunningService implements Service {
       isProxied: PROXY_VARIABLES.some((name) => (environment[name] ?? "") !== ""),
       killProgram: programs.killProgram,
     };
-    this.#thread = this.#createThread(start);
+    this.#thread = this.#createThread(start, agent);
     this.#facts = factsOf(config, instanceId, this.permissions);
   }
 
@@ -187,6 +158,8 @@ class RunningService implements Service {
     for (const name of secretNames) Deno.env.delete(name);
     await this.#thread.start();
     this.log.info("agent permissions", { component: "sandbox", mode: sandbox, ...this.permissions });
+    // After the agent, which polls meanwhile, and before the right to fetch a package that is not there yet is given up.
+    await this.#listener?.load();
     if (this.#options.confineMain) await this.#thread.confineMain();
   }
 
@@ -230,8 +203,9 @@ class RunningService implements Service {
     return { summary: done, error };
   }
 
-  #createThread(start: AgentStart): AgentThread {
+  #createThread(start: AgentStart, agent: SpawnedAgent): AgentThread {
     return new AgentThread({
+      agent,
       start,
       permissions: this.permissions,
       sandbox: this.#options.config.sandbox,

@@ -1,15 +1,20 @@
 /**
  * `deno task bench`: what the tunnel costs. Relay, agent, target and load are processes of their own; each scenario is
  * measured directly at the target, through a bare poll–fetch–post loop, and through the agent, in one run, so that the
- * ratios hold on a noisy machine. Arguments: `--seconds N` per measurement, `--only TEXT` for matching scenarios.
+ * ratios hold on a noisy machine. Arguments: `--seconds N` per measurement, `--only TEXT` for matching scenarios (`start` for
+ * start and idle), `--binary PATH` measures a compiled `tunnel-client` beside the one from source.
  */
 import { parseArgs } from "node:util";
 import { measureStart } from "./start_time.ts";
-import { Bench, type Measurement, type Scenario } from "./runner.ts";
+import { Bench, FROM_SOURCE, type Measurement, type Program, type Scenario } from "./runner.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
-  options: { seconds: { type: "string", default: "3" }, only: { type: "string", default: "" } },
+  options: {
+    seconds: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    binary: { type: "string" },
+  },
 });
 
 const JSON_KIB = "bytes=1024";
@@ -40,20 +45,30 @@ try {
     console.error(`measuring ${scenario.name} …`);
     const direct = scenario.transport === "http" ? await bench.direct(scenario) : undefined;
     const bare = scenario.transport === "http" ? await bench.bare(scenario) : undefined;
-    const agent = await bench.agent(scenario);
+    const agent = await bench.agent(scenario, FROM_SOURCE);
+    const compiled = values.binary === undefined ? undefined : await bench.agent(scenario, [values.binary]);
     if (direct) rows.push(row(scenario.name, "direct", direct));
     if (bare) rows.push(row("", "bare loop", bare, direct));
     rows.push(row(direct ? "" : scenario.name, "agent", agent, direct, bare));
+    if (compiled) rows.push(row("", "agent, compiled", compiled, direct, bare));
   }
 } finally {
   await bench.stop();
 }
-console.log(table(rows));
-if (values.only === "") {
-  const { readyMs, idleMiB, idleCpuMsPerMinute } = await measureStart();
+if (rows.length > 1) console.log(`${table(rows)}\n`);
+if (values.only === "" || values.only === "start") {
+  await tellStart("start", FROM_SOURCE);
+  if (values.binary !== undefined) {
+    const { size } = await Deno.stat(values.binary);
+    await tellStart("start, compiled", [values.binary], ` · binary: ${(size / 2 ** 20).toFixed(0)} MiB`);
+  }
+}
+
+async function tellStart(what: string, program: Program, more = ""): Promise<void> {
+  const { readyMs, idleMiB, idleCpuMsPerMinute } = await measureStart(program);
   console.log(
-    `\nstart: ready after ${readyMs.toFixed(0)} ms (median of 5) · idle: ${idleMiB.toFixed(0)} MiB, ` +
-      `${idleCpuMsPerMinute.toFixed(0)} ms CPU a minute`,
+    `${what}: ready after ${readyMs.toFixed(0)} ms (median of 5) · idle: ${idleMiB.toFixed(0)} MiB, ` +
+      `${idleCpuMsPerMinute.toFixed(0)} ms CPU a minute${more}`,
   );
 }
 

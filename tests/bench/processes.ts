@@ -11,18 +11,25 @@ export interface Started {
   stop(): Promise<void>;
 }
 
+/** Starts a Deno process; otherwise as {@link startProgram}. */
+export async function startProcess(args: readonly string[]): Promise<Started> {
+  return await startProgram([Deno.execPath(), ...args]);
+}
+
 /**
- * Starts a Deno process and waits for its first line, or for the first one that holds a text.
+ * Starts a program and waits for its first line, or for the first one that holds a text.
+ * @param argv executable and arguments
  * @throws {Error} when it ends before
  */
-export async function startProcess(
-  args: readonly string[],
+export async function startProgram(
+  argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
   readyText = "",
 ): Promise<Started> {
   const startedAt = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
+  const [executable = "", ...args] = argv;
+  const child = new Deno.Command(executable, {
+    args,
     env,
     stdin: "null",
     stdout: "piped",
@@ -32,7 +39,7 @@ export async function startProcess(
   const nextLine = async () => (await lines.next()).value ?? undefined;
   let line = await nextLine();
   while (line !== undefined && !line.includes(readyText)) line = await nextLine();
-  if (line === undefined) throw new Error(`${args.join(" ")} ended before it was ready`);
+  if (line === undefined) throw new Error(`${argv.join(" ")} ended before it was ready`);
   return {
     pid: child.pid,
     line,

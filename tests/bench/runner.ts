@@ -1,7 +1,7 @@
 /** Starts the processes of a measurement and reads what they cost. */
 import type { Log } from "../../src/ops/mod.ts";
 import { createRelay } from "../../src/relay/mod.ts";
-import { cpuSeconds, residentMiB, type Started, startProcess } from "./processes.ts";
+import { cpuSeconds, residentMiB, type Started, startProcess, startProgram } from "./processes.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -32,7 +32,16 @@ export const QUIET: Log = {
   with: () => QUIET,
 };
 const HERE = new URL("./", import.meta.url);
-const MAIN = new URL("../../main.ts", import.meta.url);
+
+/** How `tunnel-client` is called, up to its own arguments. */
+export type Program = readonly string[];
+
+export const FROM_SOURCE: Program = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  new URL("../../main.ts", import.meta.url).href,
+];
 
 export class Bench {
   private constructor(
@@ -63,14 +72,14 @@ export class Bench {
     return await this.#through(loop, scenario);
   }
 
-  async agent(scenario: Scenario): Promise<Measurement> {
+  async agent(scenario: Scenario, program: Program): Promise<Measurement> {
     const binding = scenario.transport === "http" ? ["--mcp.server-url", this.#targetUrl(scenario)] : [
       "--mcp.command",
       `${Deno.execPath()} run -A ${new URL("stdio_target.ts", HERE).pathname}`,
       "--mcp.stdio-concurrency",
       String(scenario.outstanding),
     ];
-    const agent = await startAgent(this.relay.line, binding);
+    const agent = await startAgent(program, this.relay.line, binding);
     return await this.#through(agent, scenario);
   }
 
@@ -119,12 +128,14 @@ export class Bench {
 }
 
 /** Starts `run` against the bench's relay; resolves when it polls. */
-export async function startAgent(relayUrl: string, binding: readonly string[]): Promise<Started> {
-  return await startProcess(
+export async function startAgent(
+  program: Program,
+  relayUrl: string,
+  binding: readonly string[],
+): Promise<Started> {
+  return await startProgram(
     [
-      "run",
-      "-A",
-      MAIN.href,
+      ...program,
       "run",
       "--control-plane.base-url",
       relayUrl,

@@ -33,16 +33,4 @@ export const OUT_OF_SCOPE: readonly OutOfScope[] = [
     checks: { "server-sse-streams-functional": 1 },
     reason: "Counts only where answers come as event streams; without notifications JSON is as good.",
   },
-  {
-    revision: "2026-07-28",
-    bindings: ["stdio"],
-    scenario: "http-custom-header-server-validation",
-    checks: {
-      "sep-2243-server-reject-invalid-param-chars": 2,
-      "sep-2243-server-reject-param-mismatch": 3,
-      "sep-2243-server-validate-param-match": 1,
-    },
-    reason:
-      "Which header repeats which argument stands in the tool's schema; no header reaches a stdio server.",
-  },
 ];

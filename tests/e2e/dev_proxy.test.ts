@@ -183,6 +183,76 @@ Deno.test("dev proxy comes up whatever the probe says, and whatever the environm
   assert.equal(locked.arrivals.length, 0);
 });
 
+Deno.test("dev proxy can be reached from other machines when it is told to, without a key [LP-2, LP-6]", async () => {
+  await using target = new Target();
+  await using program = devProxy([
+    "--json",
+    `--mcp-server-url=${target.url}`,
+    "--listen=0.0.0.0:0",
+    "--backend=go",
+  ]);
+  const connection = await connectionOf(program);
+  const url = new URL(connection.mcp_url!);
+  assert.equal(url.hostname, "127.0.0.1", "a name that can be dialled from here");
+  assert.equal((await call(url.href, 1, "ping")).status, 200);
+  // By any name: whoever names another address than loopback wants to be reached under it.
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const asked = request(url, {
+    method: "POST",
+    headers: { host: "build-machine:80", "content-type": "application/json", accept: "application/json" },
+    agent: false,
+  }, (incoming) => {
+    incoming.resume();
+    incoming.on("end", () => resolve(incoming.statusCode));
+  });
+  asked.on("error", reject);
+  asked.end('{"jsonrpc":"2.0","id":2,"method":"ping"}');
+  assert.equal(await promise, 200);
+  assert.equal((await program.stopped()).code, 0);
+});
+
+Deno.test("dev proxy takes MCP servers from a profile, and nothing of what it says about its control plane [V-6, V-13]", async () => {
+  await using target = new Target();
+  await using folder = new Folder();
+  const profile = [
+    "config_version: 1",
+    "control_plane:",
+    "  base_url: http://127.0.0.1:9",
+    "  url_path: /gateway",
+    "  tunnel_id: tunnel_99999999999999999999999999999999",
+    "  api_key: env:NOT_SET_ANYWHERE",
+    "  organization_id: org-theirs",
+    "  extra_headers:",
+    "    X-Gateway: theirs",
+    "health:",
+    `  url_file: ${folder.file("theirs.url")}`,
+    "mcp:",
+    "  server_urls:",
+    "    - channel: main",
+    `      url: ${target.url}`,
+    "    - channel: second",
+    `      url: ${target.url}`,
+  ].join("\n");
+  await Deno.writeTextFile(folder.file("theirs.yaml"), profile);
+  for (
+    const selection of [
+      ["--profile=theirs", `--profile-dir=${folder.path}`],
+      [`--profile-file=${folder.file("theirs.yaml")}`],
+    ]
+  ) {
+    await using program = devProxy(["--print-json", ...selection], { CONTROL_PLANE_URL_PATH: "/elsewhere" });
+    const { mcp_url = "", tunnel_id, health_url } = await connectionOf(program);
+    assert.deepEqual([tunnel_id, health_url], [TUNNEL, undefined]);
+    assert.equal((await call(mcp_url, 1, "ping")).status, 200);
+    assert.equal((await call(`${mcp_url}/second`, 2, "ping")).status, 200);
+    assert.equal((await program.stopped()).code, 0);
+    assert.equal(await folder.exists("theirs.url"), false);
+  }
+  const missing = await tunnelClientEnd(["dev", "proxy", "--profile=nobody", `--profile-dir=${folder.path}`]);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /nobody\.yaml/);
+});
+
 Deno.test("dev proxy refuses flags that contradict each other, and says so without a stack [V-6]", async () => {
   const url = "--mcp-server-url=http://127.0.0.1:9/mcp";
   const cases: readonly (readonly [args: readonly string[], message: RegExp])[] = [
@@ -195,11 +265,12 @@ Deno.test("dev proxy refuses flags that contradict each other, and says so witho
     [[url, "--mcp-server-url=http://127.0.0.1:9/other"], /main/],
     [[url, "--duration=soon"], /duration/],
     [[url, "--no-such-flag"], /no-such-flag/],
+    [[url, "--backend=rust"], /rust local proxy backend is unavailable in this build/],
     [[url, "stray"], /stray/],
   ];
   await Promise.all(cases.map(async ([args, message]) => {
     const end = await tunnelClientEnd(["dev", "proxy", ...args]);
-    assert.equal(end.code, 1, `${args}: ${end.stderr}`);
+    assert.equal(end.code, args.includes("stray") ? 2 : 1, `${args}: ${end.stderr}`);
     assert.match(end.stderr, message);
     assert.doesNotMatch(end.stderr, /\n\s+at /);
     assert.equal(end.stdout, "");

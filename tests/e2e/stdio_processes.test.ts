@@ -168,3 +168,75 @@ Deno.test("SIGTERM while the agent starts leaves no stdio child behind", async (
   assertNothingLeft({ mark });
   assert.ok(end.code === 0 || end.code === 1, `exit code ${end.code}`);
 });
+
+const REVISION = "2026-07-28";
+const META = {
+  "io.modelcontextprotocol/protocolVersion": REVISION,
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+for (const vouches of [true, false]) {
+  Deno.test(`a connector of 2026-07-28 finds an HTTP server before a stdio server; what is missing is ${vouches ? "refused" : "let pass"} where the relay ${vouches ? "vouches" : "does not vouch"} for headers [connector-headers]`, async () => {
+    await using relay = await TestRelay.start({ withoutFeatures: vouches ? [] : ["connector-headers"] });
+    await using agent = await AgentProgram.serving(relay, { args: [`--mcp.command=${scripted()}`] });
+    const ask = async (method: string, params: object, headers: Record<string, string>) => {
+      const { status, error } = await call(relay.mcpUrl, 1, method, { _meta: META, ...params }, { headers });
+      return [status, error?.code];
+    };
+    const version = { "MCP-Protocol-Version": REVISION };
+    const raise = { ...version, "Mcp-Method": "raise" };
+    assert.deepEqual(await ask("raise", { code: -32021 }, raise), [400, -32021]);
+    assert.deepEqual(await ask("raise", { code: -32601 }, raise), [404, -32601]);
+    assert.deepEqual(await ask("raise", { code: -32602 }, raise), [200, -32602]);
+    assert.deepEqual(await ask("raise", { code: -32602, _meta: {} }, raise), [400, -32602]);
+    assert.deepEqual(await ask("raise", { code: -1 }, { ...raise, "Mcp-Method": "Raise" }), [400, -32020]);
+    const tool = { ...version, "Mcp-Method": "tools/call" };
+    assert.deepEqual(await ask("tools/call", { name: "a" }, { ...tool, "Mcp-Name": "b" }), [400, -32020]);
+    // What a published control plane with an older connector, or one that drops headers, would bring.
+    const published = [200, -32601];
+    const missing = vouches ? [400, -32020] : published;
+    assert.deepEqual(await ask("raise", { code: -32601 }, version), missing);
+    assert.deepEqual(
+      await ask("tools/call", { name: "a" }, tool),
+      vouches ? [400, -32020] : [200, undefined],
+    );
+    const earlier = { "MCP-Protocol-Version": "2025-11-25", "Mcp-Method": "other" };
+    assert.deepEqual(await ask("raise", { code: -32601, _meta: {} }, earlier), published);
+    assert.deepEqual(await ask("raise", { code: -32601, _meta: {} }, {}), published);
+    assert.equal((await agent.stopped()).code, 0);
+    assertNothingLeft(agent);
+    assertNothingLost(relay.counts);
+  });
+}
+
+Deno.test("at --mcp.stdio-concurrency 1 an open subscription holds up no call, and the stop not either", async () => {
+  await using relay = await TestRelay.start();
+  await using agent = await AgentProgram.serving(relay, {
+    args: [`--mcp.command=${scripted()}`, "--mcp.stdio-concurrency=1", "--mcp.max-concurrent-requests=1"],
+  });
+  const headers = {
+    accept: "application/json, text/event-stream",
+    "MCP-Protocol-Version": REVISION,
+    "Mcp-Method": "subscriptions/listen",
+  };
+  const subscriptions = Array.from({ length: 3 }, (_, at) => {
+    const message = { jsonrpc: "2.0", id: `s${at}`, method: "subscriptions/listen", params: { _meta: META } };
+    return postText(relay.mcpUrl, JSON.stringify(message), { headers });
+  });
+  await eventually("the server has all of them", async () => {
+    const { result } = await call(relay.mcpUrl, 1, "change");
+    return result === 3;
+  });
+  for (let id = 2; id < 12; id++) assert.equal((await call(relay.mcpUrl, id, "echo", [id])).result[0], id);
+  const stoppedAt = performance.now();
+  assert.equal((await agent.stopped()).code, 0);
+  const stopMs = performance.now() - stoppedAt;
+  assert.ok(stopMs < 10_000, `stopped after ${stopMs} ms`);
+  for (const [at, { text }] of (await Promise.all(subscriptions)).entries()) {
+    assert.match(text, /notifications\/subscriptions\/acknowledged/);
+    assert.match(text, new RegExp(`"io.modelcontextprotocol/subscriptionId":"s${at}"`));
+    assert.match(text, new RegExp(`"id":"s${at}","error"`));
+  }
+  assertNothingLeft(agent);
+  assertNothingLost(relay.counts);
+});

@@ -1,17 +1,43 @@
-/** What the kernel says of a process. */
+/** What the kernel says of a process. Linux only. */
 
 export interface ProcessLook {
+  /** Instant of the monotonic clock. */
+  readonly atMs: number;
   readonly residentMiB: number;
   /** Open file descriptors, and the sockets among them. */
   readonly descriptors: number;
   readonly sockets: number;
   readonly threads: number;
+  /** Processes that it has started and that still run, with theirs. */
+  readonly children: number;
+  /** Times that any of its threads has gone to sleep: every timer that fires is one more. */
+  readonly sleeps: number;
+  readonly cpuMs: number;
 }
+
+const MS_PER_TICK = 10;
 
 /** Looks at a living process. */
 export function lookAt(pid: number): ProcessLook {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+  const { descriptors, sockets } = openFiles(pid);
+  const tasks = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
+  const stat = read(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
+  return {
+    atMs: performance.now(),
+    residentMiB: field(read(`/proc/${pid}/status`), "VmRSS") / 1024,
+    descriptors,
+    sockets,
+    threads: tasks.length,
+    children: descendants(pid),
+    sleeps: tasks.reduce(
+      (sum, task) => sum + field(read(`/proc/${pid}/task/${task}/status`), "voluntary_ctxt_switches"),
+      0,
+    ),
+    cpuMs: (Number(stat[11]) + Number(stat[12])) * MS_PER_TICK,
+  };
+}
+
+function openFiles(pid: number): { readonly descriptors: number; readonly sockets: number } {
   let descriptors = 0;
   let sockets = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
@@ -23,28 +49,37 @@ export function lookAt(pid: number): ProcessLook {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  return { residentMiB: field("VmRSS") / 1024, descriptors, sockets, threads: field("Threads") };
+  return { descriptors, sockets };
 }
 
-/** What grew over a run, in words; empty when everything stayed flat. */
-export function growth(name: string, looks: readonly ProcessLook[]): string[] {
-  // The first third is for warming up: caches, connection pools, the heap's size.
-  const third = Math.floor(looks.length / 3);
-  const early = looks.slice(third, 2 * third);
-  const late = looks.slice(2 * third);
-  const grown: string[] = [];
-  const memory = [median(early, "residentMiB"), median(late, "residentMiB")] as const;
-  if (memory[1] > memory[0] * 1.1 + 10) {
-    grown.push(`${name}: memory grew from ${memory[0].toFixed(1)} to ${memory[1].toFixed(1)} MiB`);
+function descendants(pid: number): number {
+  let tasks: string[];
+  try {
+    tasks = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return 0;
   }
-  for (const [key, slack] of [["descriptors", 4], ["sockets", 4], ["threads", 1]] as const) {
-    const [before, after] = [median(early, key), median(late, key)];
-    if (after > before + slack) grown.push(`${name}: ${key} grew from ${before} to ${after}`);
-  }
-  return grown;
+  const children = tasks.flatMap((task) => read(`/proc/${pid}/task/${task}/children`).match(/\d+/g) ?? []);
+  return children.reduce((sum, child) => sum + 1 + descendants(Number(child)), 0);
 }
 
-function median(looks: readonly ProcessLook[], key: keyof ProcessLook): number {
-  const sorted = looks.map((look) => look[key]).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+/** Empty when the process or thread has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return "";
+  }
+}
+
+/** ESRCH has no class of its own. */
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound ||
+    error instanceof Error && /os error 3\b/.test(error.message);
+}
+
+function field(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
 }

@@ -7,6 +7,7 @@ import { Agent, type AgentDeps } from "../../src/agent/mod.ts";
 import type { Channel } from "../../src/channels/mod.ts";
 import type { ControlPlaneConfig, McpConfig, RunConfig } from "../../src/config/mod.ts";
 import { createTargetClient, type HttpClient } from "../../src/net/mod.ts";
+import { STANDARD_PARTS } from "./config_parts.ts";
 import { Changes } from "./agent_changes.ts";
 import { API_KEY, INSTANCE_ID, SECRET, TUNNEL_ID } from "./agent_commands.ts";
 import { RecordedLog, RecordedMetrics, RecordedTimeline } from "./agent_recorders.ts";
@@ -52,9 +53,11 @@ export function agentConfig(
       apiKey: API_KEY,
       maxInflight: 20,
       pollTimeoutMs: 30_000,
+      initialPollTimeoutMs: 30_000,
       pollDeadlineGuardrailMs: 5_000,
       pollChannels: undefined,
       extraHeaders: [],
+      proxy: { kind: "environment" },
       ...QUICK,
       ...controlPlane,
     },
@@ -66,13 +69,18 @@ export function agentConfig(
       connectionMaxTtlMs: 600_000,
       maxConcurrentRequests: 10,
       stdioConcurrency: 1,
+      stdioSendInitializedNotification: false,
+      forwardTraceContext: false,
+      oauthTrustedOrigins: [],
       ...mcp,
     },
-    log: { level: "debug", format: "json", file: "" },
-    health: { listenAddr: "", unixSocket: "", urlFile: "" },
+    ...STANDARD_PARTS,
+    log: { level: "debug", format: "json", file: "", httpRawUnsafe: false },
+    health: { listenAddr: "", unixSocket: "", urlFile: "", showDetails: false },
     pidFile: "",
     drainTimeoutMs: 25_000,
     sandbox: "off",
+    sandboxLearn: "ask-config",
   };
 }
 

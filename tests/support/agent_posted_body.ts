@@ -13,6 +13,8 @@ export interface PostedBody {
 const MEMBER_ORDER = ["request_id", "channel", "resp_json", "resp_headers", "resp_code", "resp_type"];
 const WITH_PAYLOAD = new Set(["jsonrpc_response", "jsonrpc_notify", "oauth_discovery_response"]);
 const WITHOUT_PAYLOAD = new Set(["notify_ack", "session_termination_response"]);
+/** Beyond the published wire, for a relay that has asked for them (`stream-cut`). */
+export const STREAM_SIGNS: ReadonlySet<string> = new Set(["stream_opened", "stream_cut"]);
 const ALLOWED_HEADERS = new Set([
   "Access-Control-Expose-Headers",
   "Content-Type",
@@ -41,7 +43,8 @@ export function checkPostedBody(text: string): PostedBody {
   assert.match(body.channel, /^[a-z0-9_-]{1,64}$/);
   assert(Number.isInteger(body.resp_code));
   assert(
-    WITH_PAYLOAD.has(body.resp_type) || WITHOUT_PAYLOAD.has(body.resp_type),
+    WITH_PAYLOAD.has(body.resp_type) || WITHOUT_PAYLOAD.has(body.resp_type) ||
+      STREAM_SIGNS.has(body.resp_type),
     `resp_type ${body.resp_type}`,
   );
   assert.equal("resp_json" in body, WITH_PAYLOAD.has(body.resp_type), `resp_json of ${body.resp_type}`);

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Changes } from "./agent_changes.ts";
 import { API_KEY, TUNNEL_ID } from "./agent_commands.ts";
 import { RawHttpServer, type RawReply, type RawRequest, valuesOf } from "./agent_http_server.ts";
-import { checkPostedBody, type PostedBody } from "./agent_posted_body.ts";
+import { checkPostedBody, type PostedBody, STREAM_SIGNS } from "./agent_posted_body.ts";
 
 export interface Recorded {
   readonly request: RawRequest;
@@ -158,7 +158,8 @@ export class ScriptedControlPlane {
   /** Terminal responses to a command that were answered with 200 or 404. */
   acceptedFor(requestId: string): RecordedPost[] {
     return this.posts.filter((post) =>
-      post.body.request_id === requestId && post.body.resp_type !== "jsonrpc_notify" && isAccepted(post)
+      post.body.request_id === requestId && post.body.resp_type !== "jsonrpc_notify" &&
+      !STREAM_SIGNS.has(post.body.resp_type) && isAccepted(post)
     );
   }
 
@@ -283,6 +284,11 @@ export class ScriptedControlPlane {
       body = checkPostedBody(request.bodyText);
       assert(shardToken !== "", "X-Tunnel-Shard-Token is missing");
       assert.deepEqual(valuesOf(request, "Content-Type"), ["application/json"]);
+      const isSign = STREAM_SIGNS.has(body.resp_type);
+      assert(
+        !isSign || this.#options.features?.includes("stream-cut"),
+        "a sign of a stream that nobody asked for",
+      );
     } catch (error) {
       this.problems.push(`bad response: ${error instanceof Error ? error.message : error}`);
       return { status: 400 };
@@ -319,6 +325,11 @@ export class ScriptedControlPlane {
     this.#instanceId ??= valuesOf(request, "X-Tunnel-Client-Instance-Id")[0];
     if (valuesOf(request, "X-Tunnel-Client-Instance-Id")[0] !== this.#instanceId) {
       this.problems.push("the instance id changed");
+    }
+    const confirmed = valuesOf(request, "X-Tunnel-Relay-Features").flatMap((value) => value.split(","));
+    const offered = (this.#options.features ?? "").split(",").map((name) => name.trim());
+    for (const name of confirmed) {
+      if (!offered.includes(name)) this.problems.push(`feature ${name} is confirmed and was not offered`);
     }
     for (const [name] of request.headers) {
       if (/^(traceparent|tracestate|x-tunnel-id|cookie)$/i.test(name)) this.problems.push(`header ${name}`);

@@ -65,6 +65,26 @@ export class Collector implements CallObserver {
   }
 }
 
+/** The same, and what happens to the target's stream. */
+export class StreamCollector extends Collector {
+  /** Awaited before a sign counts as delivered. */
+  holdSign: Promise<void> = Promise.resolve();
+
+  streamOpened(head: ResponseHead): Promise<void> {
+    return this.#sign("opened", head);
+  }
+
+  streamCut(head: ResponseHead): Promise<void> {
+    return this.#sign("cut", head);
+  }
+
+  async #sign(word: string, head: ResponseHead): Promise<void> {
+    this.events.push(word);
+    await this.holdSign;
+    this.heads.push(head);
+  }
+}
+
 export interface TestClock extends Clock {
   /** All pauses that were asked for, in ms. */
   readonly pauses: number[];

@@ -1,4 +1,6 @@
-import { ConfigError, type ConfigProblem, loadRunConfig, type RunConfig } from "../../src/config/mod.ts";
+import { ConfigError, type ConfigProblem, type LoadedConfig, type RunConfig } from "../../src/config/mod.ts";
+import { buildConfiguration, type ConfigSources } from "../../src/config/load_run_config.ts";
+import { readYamlTree } from "../../src/config/yaml_tree.ts";
 
 export const TUNNEL_ID = "tunnel_0123456789abcdefghijklmnopqrstuv";
 export const API_KEY = "sk-test_KEY-0123456789";
@@ -9,7 +11,11 @@ export interface TestSources {
   readonly env?: Record<string, string>;
   readonly files?: Record<string, string>;
   readonly mainServerUrl?: string;
+  /** Text of a profile that stands at {@link PROFILE_PATH}. */
+  readonly yaml?: string;
 }
+
+export const PROFILE_PATH = "/p/demo.yaml";
 
 /** The least that a configuration needs; what a test sets goes on top of it. */
 export const MINIMAL: Record<string, string> = {
@@ -25,12 +31,33 @@ export function load(sources: TestSources = {}): RunConfig {
 
 /** Loads a configuration from what the test sets and nothing else. */
 export function loadBare(sources: TestSources): RunConfig {
+  return loadAll(sources).config;
+}
+
+/** As {@link loadBare}, with all that the loader tells. */
+export function loadAll(sources: TestSources): LoadedConfig {
+  const { yaml } = sources;
+  const source = {
+    configFile: "",
+    profile: "demo",
+    profilePath: PROFILE_PATH,
+    profileDir: "/p",
+    isProfileFile: false,
+  };
+  const file = yaml === undefined
+    ? undefined
+    : { path: PROFILE_PATH, source, text: yaml, tree: readYamlTree(yaml, PROFILE_PATH) };
+  return buildConfiguration(configSources(sources), file);
+}
+
+/** What the loader is given for the sources of a test. */
+export function configSources(sources: TestSources): ConfigSources {
   const flags = Object.fromEntries(
     Object.entries(sources.flags ?? {}).map((
       [name, values],
     ) => [name, typeof values === "string" ? [values] : values]),
   );
-  return loadRunConfig({
+  return {
     flags,
     env: sources.env ?? {},
     readTextFile: (path) => {
@@ -41,7 +68,7 @@ export function loadBare(sources: TestSources): RunConfig {
       return content;
     },
     mainServerUrl: sources.mainServerUrl,
-  });
+  };
 }
 
 /** The mistakes in a configuration, none when it is right. */

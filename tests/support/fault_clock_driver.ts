@@ -19,7 +19,7 @@ globalThis.Date = class extends RealDate {
 
 const flags: ParsedFlags = JSON.parse(Deno.args[0] ?? "");
 const environment = { ...Deno.env.toObject(), CONTROL_PLANE_API_KEY: "key" };
-const config = loadRunConfig({ flags, env: environment, readTextFile: Deno.readTextFileSync });
+const config = await loadRunConfig({ flags, env: environment, readTextFile: Deno.readTextFileSync });
 const streams = { stdout: Deno.stdout, stderr: Deno.stderr };
 const service = await startService({ config, environment, secretNames: [], confineMain: false, streams });
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());

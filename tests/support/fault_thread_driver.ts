@@ -10,7 +10,7 @@ import { derivePermissions } from "../../src/sandbox/permissions.ts";
 
 const say = (event: string, value?: unknown) => console.log(JSON.stringify({ event, value }));
 const flags: ParsedFlags = JSON.parse(Deno.args[0] ?? "");
-const config = loadRunConfig({
+const config = await loadRunConfig({
   flags,
   env: { CONTROL_PLANE_API_KEY: "key" },
   readTextFile: Deno.readTextFileSync,

@@ -20,7 +20,8 @@ export interface TestCertificates extends AsyncDisposable {
   readonly selfSigned: Certificate;
 }
 
-const CONFIG = `
+/** Configuration of a small authority whose files lie in its own folder. */
+export const CONFIG = `
 [ca]
 default_ca = test
 [test]
@@ -106,7 +107,8 @@ async function read(dir: string, label: string): Promise<Certificate> {
   return { cert, key: await Deno.readTextFile(`${dir}/${label}.key`) };
 }
 
-async function openssl(cwd: string, args: string[]): Promise<void> {
+/** Runs `openssl` in a folder. */
+export async function openssl(cwd: string, args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("openssl", { args, cwd, stdout: "null" }).output();
   assert.ok(success, `openssl ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }

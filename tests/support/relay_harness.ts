@@ -7,6 +7,14 @@ export const OTHER_TUNNEL = "tunnel_33333333333333333333333333333333";
 export const KEY = "agent-key-1";
 export const OTHER_KEY = "agent-key-2";
 
+/** What a relay says that it can do. */
+export const FEATURES = "poll-release,server-requests,stream-cut,cancel,more-time,asides,connector-headers";
+
+/** The same without one. */
+export function featuresWithout(feature: string): string {
+  return FEATURES.split(",").filter((name) => name !== feature).join(",");
+}
+
 /** A command as a poll brings it. */
 export interface PolledCommand {
   readonly request_id: string;

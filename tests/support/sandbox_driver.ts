@@ -29,7 +29,7 @@ const log: Log = {
 const ended = Promise.withResolvers<void>();
 const thread = new AgentThread({
   start,
-  permissions: { net: [], run: [program] },
+  permissions: { net: [], sockets: [], run: [program] },
   sandbox: "strict",
   log,
   entry: new URL("./sandbox_fake_agent.ts", import.meta.url),

@@ -20,6 +20,8 @@ const replies: unknown[] = [];
 /** Requests that were not answered when they came. */
 const held: Message[] = [];
 let asking: Message | undefined;
+/** Ids of open subscriptions. */
+const listening = new Set<unknown>();
 
 function writeText(text: string): void {
   const bytes = encoder.encode(text);
@@ -94,6 +96,53 @@ const actions: Record<string, (message: Message, line: string) => void> = {
     notify("notifications/tools/list_changed", { _meta: meta });
     write({ jsonrpc: "2.0", id: message.id, result: { _meta: meta } });
   },
+  "subscriptions/listen": (message) => {
+    listening.add(message.id);
+    const _meta = { "io.modelcontextprotocol/subscriptionId": message.id };
+    notify("notifications/subscriptions/acknowledged", {
+      _meta,
+      notifications: message.params?.notifications,
+    });
+  },
+  "notifications/cancelled": (message) => void listening.delete(message.params?.requestId),
+  /** Tells every subscription of a change, then answers with how many there are. */
+  change: (message) => {
+    for (const id of listening) {
+      const _meta = { "io.modelcontextprotocol/subscriptionId": id };
+      notify("notifications/tools/list_changed", { _meta });
+    }
+    respond(message, listening.size);
+  },
+  /** Ends every subscription from this side. */
+  "end-listens": (message) => {
+    for (const requestId of listening) notify("notifications/cancelled", { requestId });
+    listening.clear();
+    respond(message, "ended");
+  },
+  /** Sends a notification as it stands in the parameters; `$TOKEN` stands for this request's token. */
+  say: (message) => {
+    const params = JSON.stringify(message.params?.params ?? {})
+      .replaceAll('"$TOKEN"', JSON.stringify(tokenOf(message) ?? null));
+    notify(String(message.params?.method), JSON.parse(params));
+    respond(message, "said");
+  },
+  "raise": (message) => {
+    write({ jsonrpc: "2.0", id: message.id, error: { code: message.params?.code, message: "raised" } });
+  },
+  "server/discover": (message) => {
+    write({ jsonrpc: "2.0", id: message.id, error: { code: message.params?.code, message: "raised" } });
+  },
+  /** Asks the client something, and takes it back. */
+  "ask-and-withdraw": (message) => {
+    write({ jsonrpc: "2.0", id: "s-2", method: "sampling/createMessage", params: {} });
+    held.push(message);
+  },
+  withdraw: (message) => {
+    notify("notifications/cancelled", { requestId: "s-2" });
+    respond(message, "withdrawn");
+  },
+  "tools/list": (message) => respond(message, message.params?.answer),
+  "tools/call": (message) => respond(message, message.params?.name),
   /** Asks the client two things and answers with the replies. */
   ask: (message) => {
     asking = message;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   callText,
   errorOf,
+  FEATURES,
   KEY,
   OTHER_KEY,
   OTHER_TUNNEL,
@@ -107,13 +108,13 @@ Deno.test("poll() returns as soon as a command comes, and 204 when none came in 
   await RelayHarness.with({}, async (harness) => {
     const empty = await harness.poll({ timeoutMs: 30 });
     assert.deepEqual([empty.status, empty.text], [204, ""]);
-    assert.equal(empty.headers.get("x-tunnel-relay-features"), "poll-release,server-requests");
+    assert.equal(empty.headers.get("x-tunnel-relay-features"), FEATURES);
     const waiting = harness.poll({ timeoutMs: 60_000 });
     await until(() => harness.counts().openPolls === 1, "poll open");
     const answer = harness.call(request());
     const { commands, status, headers } = await waiting;
     assert.deepEqual([status, commands.length, headers.get("content-type")], [200, 1, "application/json"]);
-    assert.equal(headers.get("x-tunnel-relay-features"), "poll-release,server-requests");
+    assert.equal(headers.get("x-tunnel-relay-features"), FEATURES);
     await harness.respond(commands[0]!);
     await (await answer).body?.cancel();
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
   errorOf,
+  FEATURES,
   KEY,
   OTHER_KEY,
   OTHER_TUNNEL,
@@ -160,7 +161,10 @@ Deno.test("a key is good for its own tunnels only, and ids that nobody serves ar
     };
     assert.deepEqual(await ask(OTHER_TUNNEL, "/poll", KEY), [401, "tunnel_use_forbidden"]);
     assert.deepEqual(await ask(OTHER_TUNNEL, "", KEY), [403, "tunnel_use_forbidden"]);
-    assert.deepEqual(await ask("tunnel_99999999999999999999999999999999", "/poll", KEY), [404, "not_found"]);
+    assert.deepEqual(await ask("tunnel_99999999999999999999999999999999", "/poll", KEY), [
+      404,
+      "tunnel_not_found",
+    ]);
     assert.deepEqual(await ask("tunnel_SHORT", "/poll", KEY), [400, "invalid_tunnel_id_format"]);
   });
 });
@@ -192,7 +196,7 @@ Deno.test("metadata is id, name and description as texts, and says what the rela
     const first = await get(TUNNEL, KEY);
     assert.deepEqual(await first.json(), { id: TUNNEL, name: "first", description: "for tests" });
     assert.equal(first.headers.get("content-type"), "application/json");
-    assert.equal(first.headers.get("x-tunnel-relay-features"), "poll-release,server-requests");
+    assert.equal(first.headers.get("x-tunnel-relay-features"), FEATURES);
     const second = await get(OTHER_TUNNEL, OTHER_KEY);
     assert.deepEqual(await second.json(), { id: OTHER_TUNNEL, name: OTHER_TUNNEL, description: "" });
   });

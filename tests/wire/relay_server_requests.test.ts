@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type PolledCommand, RelayHarness, request, until } from "../support/relay_harness.ts";
+import {
+  featuresWithout,
+  type PolledCommand,
+  RelayHarness,
+  request,
+  until,
+} from "../support/relay_harness.ts";
 
 const EVENTS = { Accept: "application/json, text/event-stream" };
 const QUESTION = { jsonrpc: "2.0", id: "s-1", method: "sampling/createMessage", params: { x: 1.5 } };
@@ -94,7 +100,7 @@ Deno.test("a request for a connector that is gone gets the 404 of every late res
 Deno.test("without the feature nothing is announced, and such a message is one like any other", async () => {
   await RelayHarness.with({ serverRequests: false }, async (harness) => {
     const { headers } = await harness.poll();
-    assert.equal(headers.get("x-tunnel-relay-features"), "poll-release");
+    assert.equal(headers.get("x-tunnel-relay-features"), featuresWithout("server-requests"));
     const call = harness.call(request());
     const command = await harness.nextCommand();
     assert.equal((await ask(harness, command)).status, 200);

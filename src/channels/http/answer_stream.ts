@@ -8,10 +8,15 @@ import { Resumption } from "./resumption.ts";
 import { ServerRequests } from "./server_requests.ts";
 import { SseReader } from "./sse_reader.ts";
 
+/** A stream that was opened and stays silent for this long is told of, so that the connector's can be opened, too. */
+const SILENT_MS = 100;
+
 /** How reading one stream ended without the call's answer: the failure that stands if it cannot be resumed. */
 interface Cut {
   readonly type: "cut";
   readonly failure: ChannelFailure;
+  /** Whether the target has closed it itself, so that its client comes back later (SEP-1699). */
+  readonly isClosed: boolean;
 }
 
 /** The event stream that answers one call, over as many connections as it takes (HT-18 … HT-21). */
@@ -24,6 +29,8 @@ export class AnswerStream {
   readonly #head: ResponseHead;
   readonly #startedMs: number;
   readonly #serverRequests: ServerRequests;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #opening: Promise<void> | undefined;
 
   constructor(
     sender: SideSender,
@@ -43,12 +50,14 @@ export class AnswerStream {
 
   /** Reads until the call's answer or a failure. @throws the signal's `reason` when it was aborted */
   async read(observer: CallObserver, signal: AbortSignal): Promise<CallResult> {
-    let reader = new SseReader(this.#response.body);
-    let end = await this.#readStream(reader, this.#response, observer, signal);
+    let reader = new SseReader(this.#response.body, () => this.#onIdle(observer));
+    let end = await this.#readFirst(reader, observer, signal);
     if (end.type !== "cut") return end;
     const resumption = new Resumption(this.#sender, this.#context, this.#call, this.#sessionId);
     while (end.type === "cut") {
+      const told = end.isClosed && reader.lastEventId !== "" ? observer.streamCut?.(this.#head) : undefined;
       const resumed = await resumption.next(reader, end.failure, this.#response, signal);
+      await told;
       if (resumed.type === "failure") return resumed;
       reader = new SseReader(resumed.response.body);
       end = await this.#readStream(reader, resumed.response, observer, signal);
@@ -58,6 +67,24 @@ export class AnswerStream {
 
   get #sessionId(): string | undefined {
     return headerValue(this.#response.headers, "mcp-session-id");
+  }
+
+  async #readFirst(
+    reader: SseReader,
+    observer: CallObserver,
+    signal: AbortSignal,
+  ): Promise<CallResult | Cut> {
+    try {
+      return await this.#readStream(reader, this.#response, observer, signal);
+    } finally {
+      clearTimeout(this.#silence);
+    }
+  }
+
+  /** Most streams bring their answer at once; of those nobody is told before. */
+  #onIdle(observer: CallObserver): void {
+    if (observer.streamOpened === undefined) return;
+    this.#silence ??= setTimeout(() => this.#opening = observer.streamOpened?.(this.#head), SILENT_MS);
   }
 
   async #readStream(
@@ -72,14 +99,17 @@ export class AnswerStream {
         text = await reader.next();
       } catch (error) {
         const failure = failureOf(error, signal, this.#response);
-        if (failure.kind !== "invalid_protocol_response") return { type: "cut", failure };
+        if (failure.kind !== "invalid_protocol_response") return { type: "cut", failure, isClosed: false };
         response.body.cancel();
         return failure;
       }
+      clearTimeout(this.#silence);
+      if (this.#opening !== undefined) await this.#opening;
       if (signal.aborted) throw signal.reason;
       if (text === undefined) {
         return {
           type: "cut",
+          isClosed: true,
           failure: brokenAnswer("eof", this.#response, "the stream ended before the answer"),
         };
       }

@@ -22,12 +22,15 @@ export class SseReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   readonly #parser: EventSourceParser;
+  readonly #onIdle: (() => void) | undefined;
   /** Parsed and not yet handed out, from `#head` on. */
   #messages: string[] = [];
   #head = 0;
   #ended = false;
 
-  constructor(body: HttpBody) {
+  /** @param onIdle told when events were read that carry no message, and the stream has an id by now */
+  constructor(body: HttpBody, onIdle?: () => void) {
+    this.#onIdle = onIdle;
     this.#chunks = body.chunks();
     this.#parser = createParser({
       onEvent: (event) => {
@@ -56,7 +59,10 @@ export class SseReader {
       this.#head = 0;
       const chunk = await this.#chunks.next();
       if (chunk.done === true) this.#end();
-      else this.#parser.feed(this.#decode(chunk.value));
+      else {
+        this.#parser.feed(this.#decode(chunk.value));
+        if (this.lastEventId !== "" && this.#messages.length === 0) this.#onIdle?.();
+      }
     }
     return this.#messages[this.#head++];
   }

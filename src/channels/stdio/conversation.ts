@@ -8,14 +8,15 @@ import type {
   JsonRpcId,
   NotifyResult,
 } from "../channel.ts";
+import { addresseeOf, endedSubscription } from "./addressing.ts";
 import { CallTable } from "./call_table.ts";
 import type { Clock } from "./clock.ts";
 import type { Frame } from "./frame_reader.ts";
 import { stdioFailure } from "./result.ts";
 import { NOT_WRITTEN, RunningCall } from "./running_call.ts";
 import { ServerRequests } from "./server_requests.ts";
-import { incomingText, outgoingText, restore, resultOf, wireIdText } from "./translation.ts";
-import { applyEdits, asId, type Edit, memberAt, SUBSCRIPTION_ID } from "./wire_text.ts";
+import { endOfSubscription, incomingText, outgoingText, restore, resultOf } from "./translation.ts";
+import { applyEdits, asId, type Edit, LISTEN_METHOD, memberAt } from "./wire_text.ts";
 import type { WriteQueue } from "./write_queue.ts";
 
 /** Notifications that may be on their way to their callers while the child is read on. */
@@ -28,7 +29,6 @@ const CANCELLED_WAIT_MS = 2000;
 /** Codes of an error without an id by which a server says that it could not read a message. */
 const UNREADABLE_CODES: readonly unknown[] = [-32700, -32600];
 
-const SUBSCRIPTION_PATH = ["params", "_meta", SUBSCRIPTION_ID] as const;
 const ACCEPTED: NotifyResult = { type: "accepted", status: 200, headers: [] };
 
 /** What the supervisor learns from a conversation. */
@@ -39,6 +39,8 @@ export interface ConversationEvents {
   initializeAccepted(text: string): void;
   /** The child has been handed this `notifications/initialized`. */
   initializedWritten(text: string): void;
+  /** A message was handed to nobody. */
+  dropped(): void;
 }
 
 /**
@@ -63,7 +65,7 @@ export class Conversation {
     this.#events = events;
     this.#log = log;
     this.#clock = clock;
-    this.#table = new CallTable(concurrency);
+    this.#table = new CallTable(concurrency, () => clock.nowMs());
     this.#serverRequests = new ServerRequests(writes, log);
   }
 
@@ -194,10 +196,17 @@ export class Conversation {
   }
 
   #onNotification(frame: Frame, method: string): Promise<void> | undefined {
+    const ended = endedSubscription(frame, method, this.#table, this.#serverRequests);
+    if (ended !== undefined) {
+      this.#table.remove(ended);
+      this.#conclude(ended, endOfSubscription(ended));
+      return undefined;
+    }
     const edits: Edit[] = [];
-    const running = this.#addressee(frame, method, edits);
-    if (running === undefined || running.write?.state === "queued") {
-      this.#drop("notification belongs to nobody");
+    const running = addresseeOf(frame, method, this.#table, this.#serverRequests, edits);
+    if (typeof running === "string" || running.write?.state === "queued") {
+      const reason = typeof running === "string" ? running : "names a call that does not run";
+      this.#drop(`notification: ${reason}`, method);
       return undefined;
     }
     running.sent();
@@ -216,29 +225,9 @@ export class Conversation {
   #pace(running: RunningCall, delivery: Promise<void>): Promise<void> | undefined {
     this.#undelivered++;
     delivery.then(() => this.#undelivered--);
-    const mayReadOn = this.#table.concurrent && this.#undelivered < MAX_UNDELIVERED;
+    const isAlone = !this.#table.concurrent && running.call.method !== LISTEN_METHOD;
+    const mayReadOn = !isAlone && this.#undelivered < MAX_UNDELIVERED;
     return mayReadOn ? undefined : running.whileRunning(delivery);
-  }
-
-  /** The call that a notification belongs to, and what of it has to be put back into the caller's terms (SE-7, A-197). */
-  #addressee(frame: Frame, method: string, edits: Edit[]): RunningCall | undefined {
-    const token = method === "notifications/progress"
-      ? asId(memberAt(frame.value, ["params", "progressToken"]))
-      : undefined;
-    if (token !== undefined) {
-      const running = this.#table.byToken(token);
-      if (running === undefined) return this.#table.concurrent ? undefined : this.#table.only();
-      restore(frame.text, ["params", "progressToken"], running.names.originalToken, edits);
-      return running;
-    }
-    const subscription = asId(memberAt(frame.value, SUBSCRIPTION_PATH));
-    if (subscription !== undefined) {
-      const running = this.#table.get(subscription);
-      if (running === undefined) return this.#table.concurrent ? undefined : this.#table.only();
-      restore(frame.text, SUBSCRIPTION_PATH, running.names.originalId, edits);
-      return running;
-    }
-    return this.#table.only();
   }
 
   readonly #onAbort = (running: RunningCall): void => {
@@ -256,7 +245,7 @@ export class Conversation {
     this.#serverRequests.abandon(running);
     // MCP forbids to cancel `initialize`.
     if (running.call.method === "initialize") return;
-    const requestId = wireIdText(running);
+    const requestId = JSON.stringify(running.names.id);
     this.#writes.push(
       `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${requestId},"reason":"the caller stopped waiting"}}`,
     );
@@ -318,10 +307,15 @@ export class Conversation {
     });
   }
 
-  #drop(reason: string): void {
+  #drop(reason: string, method?: string): void {
     this.#dropped++;
+    this.#events.dropped();
     if (this.#log.enabled("debug")) {
-      this.#log.debug("mcp server message dropped", { reason, dropped: this.#dropped });
+      this.#log.debug("mcp server message dropped", {
+        reason,
+        method: method?.slice(0, 100),
+        dropped: this.#dropped,
+      });
     }
   }
 }

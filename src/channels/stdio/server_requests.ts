@@ -63,6 +63,11 @@ export class ServerRequests {
     return undefined;
   }
 
+  /** The call whose connector has been asked under this id, and has not answered. */
+  ownerOf(id: JsonRpcId | undefined): RunningCall | undefined {
+    return id === undefined ? undefined : this.#outstanding.get(id)?.owner;
+  }
+
   /** A connector has answered. @returns false when nothing was asked under this id; the child must not see it then */
   takeAnswer(id: JsonRpcId | undefined): boolean {
     return id !== undefined && this.#outstanding.delete(id);

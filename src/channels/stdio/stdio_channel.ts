@@ -10,10 +10,12 @@ import type {
 } from "../channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
+import { HttpFace } from "./http_face.ts";
 import { refusedVariables, type StdioChannelOptions, withDefaults } from "./options.ts";
 import { NOT_WRITTEN } from "./running_call.ts";
 import { Slots } from "./slots.ts";
 import { Supervisor } from "./supervisor.ts";
+import { LISTEN_METHOD } from "./wire_text.ts";
 
 /** A channel whose target is a child process. */
 export interface StdioChannel extends Channel {
@@ -37,6 +39,7 @@ export function createStdioChannel(
   const channelLog = log.with({ channel: options.name });
   const supervisor = new Supervisor(settings, channelLog, metrics, clock);
   const slots = new Slots(settings.concurrency);
+  const face = new HttpFace();
 
   /** Gives work to the child, and to the next one if that ends before any of it has left. */
   async function hand<T>(
@@ -49,6 +52,19 @@ export function createStdioChannel(
       if (!(conversation instanceof Conversation)) return conversation;
       const outcome = await work(conversation);
       if (outcome !== NOT_WRITTEN) return outcome;
+    }
+  }
+
+  async function callInTurn(call: ChannelCall, observer: CallObserver, signal: AbortSignal) {
+    const arrivedMs = clock.nowMs();
+    // A subscription lasts as long as its connector likes; no call may stand behind it.
+    const isSlotless = call.method === LISTEN_METHOD;
+    const slot = isSlotless ? undefined : slots.take(signal);
+    if (slot !== undefined) await slot;
+    try {
+      return await hand(arrivedMs, signal, (conversation) => conversation.call(call, observer, signal));
+    } finally {
+      if (!isSlotless) slots.release();
     }
   }
 
@@ -69,18 +85,20 @@ export function createStdioChannel(
     },
 
     async call(call: ChannelCall, observer: CallObserver, signal: AbortSignal): Promise<CallResult> {
-      const arrivedMs = clock.nowMs();
-      const slot = slots.take(signal);
-      if (slot !== undefined) await slot;
-      try {
-        return await hand(arrivedMs, signal, (conversation) => conversation.call(call, observer, signal));
-      } finally {
-        slots.release();
-      }
+      if (!face.speaks(call)) return await callInTurn(call, observer, signal);
+      return face.refusalOf(call) ?? face.dress(call, await callInTurn(call, observer, signal));
     },
 
-    notify(notification: ChannelRequest, signal: AbortSignal): Promise<NotifyResult> {
-      return hand(clock.nowMs(), signal, (conversation) => conversation.notify(notification, signal));
+    async notify(notification: ChannelRequest, signal: AbortSignal): Promise<NotifyResult> {
+      const hasFace = notification.method !== "" && face.speaks(notification);
+      const refusal = hasFace ? face.refusalOfNotification(notification) : undefined;
+      if (refusal !== undefined) return refusal;
+      const result = await hand(
+        clock.nowMs(),
+        signal,
+        (conversation) => conversation.notify(notification, signal),
+      );
+      return hasFace && result.type === "accepted" ? { ...result, status: 202 } : result;
     },
 
     health(): ChannelHealth {

@@ -244,6 +244,8 @@ export class Supervisor {
       },
       initializeAccepted: (text: string) => this.#handshake.accepted(text),
       initializedWritten: (text: string) => this.#handshake.initialized(text),
+      dropped: () =>
+        this.#metrics.count("mcp_stdio_messages_dropped_total", { channel: this.#settings.name }),
     };
     const conversation: Conversation = new Conversation(
       child.writes,

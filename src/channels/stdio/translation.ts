@@ -15,13 +15,6 @@ export function outgoingText(running: RunningCall): string {
   return edits.length === 0 ? call.text : applyEdits(call.text, edits);
 }
 
-/** The id by which the child knows a call, as text. */
-export function wireIdText(running: RunningCall): string {
-  const { call, names } = running;
-  if (names.id !== call.id || names.originalId === undefined) return JSON.stringify(names.id);
-  return names.originalId;
-}
-
 /** Judges an answer and puts it back into the caller's terms. */
 export function resultOf(frame: Frame, running: RunningCall): CallResult {
   const { value } = frame;
@@ -46,6 +39,21 @@ export function resultOf(frame: Frame, running: RunningCall): CallResult {
     headers: [],
     text: incomingText(frame, edits),
     errorCode: typeof code === "number" ? code : undefined,
+    targetElapsedMs: running.elapsedMs(),
+  };
+}
+
+/** The answer to a subscription that the child has ended with a cancellation, which HTTP does not know (2026-07-28). */
+export function endOfSubscription(running: RunningCall): CallResult {
+  const { call, names } = running;
+  const id = names.originalId ?? JSON.stringify(call.id);
+  return {
+    type: "response",
+    status: 200,
+    headers: [],
+    text:
+      `{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID}":${id}}}}`,
+    errorCode: undefined,
     targetElapsedMs: running.elapsedMs(),
   };
 }

@@ -1,6 +1,9 @@
 import type { JsonRpcId } from "../channel.ts";
 import { findMember, type Span } from "../../json/mod.ts";
 
+/** Opens a subscription: a request whose answer comes when the subscription ends. */
+export const LISTEN_METHOD = "subscriptions/listen";
+
 /** A server stamps its notifications for a `subscriptions/listen` call, and that call's result, with the call's id. */
 export const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 

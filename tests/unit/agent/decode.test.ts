@@ -71,7 +71,19 @@ Deno.test("decodePoll() finds no commands in these bodies, and no fault [P-58]",
     '{"other":1}',
     '{"commands":[ \n ]}',
   ];
-  for (const body of bodies) assert.deepEqual(decodePoll(body, 0), { commands: [], dropped: [] }, body);
+  const nothing = { commands: [], dropped: [], cancelled: [] };
+  for (const body of bodies) assert.deepEqual(decodePoll(body, 0), nothing, body);
+});
+
+Deno.test("decodePoll() reads which commands are cancelled, and no fault from whatever else that member is [P-59]", () => {
+  assert.deepEqual(decodePoll('{"commands":[],"cancelled":["cmd_1","cmd_2"]}', 0).cancelled, [
+    "cmd_1",
+    "cmd_2",
+  ]);
+  const odd = ["null", "1", "{}", '"cmd_1"', "[1,null,{}]"];
+  for (const value of odd) {
+    assert.deepEqual(decodePoll(`{"commands":null,"cancelled":${value}}`, 0).cancelled, [], value);
+  }
 });
 
 Deno.test("decodePoll() refuses the whole batch when the envelope is broken, without quoting it [P-58]", () => {

@@ -25,6 +25,7 @@ function call(idText: string): JsonRpcCommand {
     channel: "main",
     createdAtMs: undefined,
     headers: {},
+    headersComplete: false,
     receivedAt: 0,
     deadlineAt: Infinity,
   };

@@ -11,6 +11,7 @@ function command(requestId: string, channel = "main"): Command {
     channel,
     createdAtMs: undefined,
     headers: {},
+    headersComplete: false,
     receivedAt: 0,
     deadlineAt: Infinity,
   };
@@ -44,6 +45,28 @@ Deno.test("CommandQueue lets a channel with room overtake one without [P-78]", (
   assert.equal(queue.take(notSlow), undefined);
   assert.deepEqual(queue.takeAll().map((one) => one.requestId), ["slow-2", "slow-3"]);
   assert.equal(queue.length, 0);
+});
+
+Deno.test("CommandQueue lets notifications and subscriptions pass calls that wait, each kind in its order", () => {
+  const message = (requestId: string, kind: "call" | "notification", method: string): Command => ({
+    ...command(requestId),
+    type: "jsonrpc",
+    kind,
+    method,
+    text: "",
+    message: {},
+    id: kind === "call" ? requestId : undefined,
+  });
+  const queue = new CommandQueue(10);
+  queue.push(message("call", "call", "tools/call"));
+  queue.push(message("listen-1", "call", "subscriptions/listen"));
+  queue.push(message("note", "notification", "subscriptions/listen"));
+  queue.push(message("listen-2", "call", "subscriptions/listen"));
+  const only = (wanted: string) => (_: string, lane: string) => lane === wanted;
+  assert.equal(queue.take(only("listen"))?.requestId, "listen-1");
+  assert.equal(queue.take(only("aside"))?.requestId, "note");
+  assert.equal(queue.take(only("aside")), undefined);
+  assert.deepEqual(queue.takeAll().map((one) => one.requestId), ["call", "listen-2"]);
 });
 
 Deno.test("CommandQueue takes more than its capacity without counting free places below zero [P-47]", () => {
@@ -160,4 +183,43 @@ Deno.test("property: CommandQueue stays right over many thousand commands of one
     }),
     { numRuns: 40 },
   );
+});
+
+function aside(requestId: string, channel = "main"): Command {
+  const { type: _, ...base } = command(requestId, channel);
+  return { ...base, type: "jsonrpc", kind: "response", text: "{}", message: {}, method: "", id: 1 };
+}
+
+Deno.test("CommandQueue has places for messages that wait for nothing, however many calls there are", () => {
+  const queue = new CommandQueue(2);
+  for (const id of ["a", "b"]) queue.push(command(id));
+  assert.deepEqual([queue.free, queue.freeForAsides], [0, 2]);
+  assert.deepEqual([queue.hasRoomFor(command("c")), queue.hasRoomFor(aside("c"))], [false, true]);
+  for (const id of ["c", "d"]) queue.push(aside(id));
+  assert.deepEqual([queue.free, queue.freeForAsides, queue.hasRoomFor(aside("e"))], [0, 0, false]);
+  assert.equal(queue.take((_, lane) => lane === "aside")?.requestId, "c");
+  assert.equal(queue.freeForAsides, 1);
+  assert.deepEqual(queue.takeAll().map((one) => one.requestId), ["a", "b", "d"]);
+  assert.deepEqual([queue.free, queue.freeForAsides], [2, 2]);
+});
+
+Deno.test("CommandQueue.remove() takes one command out wherever it stands, and makes its place free", async () => {
+  const queue = new CommandQueue(4);
+  for (const id of ["a", "b", "c"]) queue.push(command(id));
+  queue.push(aside("d", "other"));
+  assert.equal(queue.take(any)?.requestId, "a");
+  queue.push(command("e"));
+  assert.equal(queue.free, 0);
+  const space = queue.space(new AbortController().signal);
+  assert.equal(queue.remove("c")?.requestId, "c");
+  await space;
+  assert.deepEqual([queue.remove("a"), queue.remove("c"), queue.remove("unknown")], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assert.equal(queue.remove("d")?.requestId, "d");
+  assert.equal(queue.freeForAsides, 4);
+  assert.deepEqual(queue.takeAll().map((one) => one.requestId), ["b", "e"]);
+  assert.equal(queue.length, 0);
 });

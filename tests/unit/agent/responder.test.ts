@@ -31,6 +31,7 @@ function command(deadlineAt = Infinity): Command {
     channel: "main",
     createdAtMs: undefined,
     headers: {},
+    headersComplete: false,
     receivedAt: performance.now(),
     deadlineAt,
   };

@@ -11,6 +11,7 @@ function command(requestId: string, shardToken = "shard"): Command {
     channel: "main",
     createdAtMs: undefined,
     headers: {},
+    headersComplete: false,
     receivedAt: 0,
     deadlineAt: Infinity,
   };

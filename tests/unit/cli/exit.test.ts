@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { Command, InvalidArgumentError } from "commander";
-import { runCommanderCommand } from "../../../src/cli/commander_bridge.ts";
 import { CliError, reportFailure } from "../../../src/cli/exit.ts";
 import type { CliIo } from "../../../src/cli/io.ts";
 import { ConfigError, UsageError } from "../../../src/config/mod.ts";
@@ -46,52 +44,23 @@ for (const [what, error, code, stderr] of FAILURES) {
   });
 }
 
-function sample(action: () => void | Promise<void> = () => {}): Command {
-  return new Command("relay").description("A sample.").option("--listen <addr>", "where")
-    .option("-c, --count <n>", "how many", () => {
-      throw new InvalidArgumentError("use a number.");
-    }).action(action);
-}
-
-Deno.test("runCommanderCommand() runs the action and returns 0", async () => {
-  let listen: unknown;
-  const command = sample();
-  command.action((options) => void (listen = options.listen));
-  assert.equal(await runCommanderCommand(command, ["--listen", "x"], recorder()), 0);
-  assert.equal(listen, "x");
-});
-
-Deno.test("runCommanderCommand() prints help on stdout and returns 0 [C-2]", async () => {
-  const io = recorder();
-  assert.equal(await runCommanderCommand(sample(), ["--help"], io), 0);
-  assert.match(io.said.stdout, /^Usage: tunnel-client relay \[options\]/);
-  assert.equal(io.said.stderr, "");
-});
-
-const USAGE: ReadonlyArray<[args: string[], message: RegExp]> = [
-  [["--lisen", "x"], /^unknown flag: --lisen; did you mean --listen\?$/],
-  [["--zzz"], /^unknown flag: --zzz$/],
-  [["--listen"], /^flag needs an argument: --listen$/],
-  [["--zzz=secret"], /^unknown flag: --zzz$/],
+const FIRST_STEPS: ReadonlyArray<[message: string, hint: RegExp]> = [
   [
-    ["--count", "'x' is invalid. y"],
-    /^invalid argument "'x' is invalid\. y" for "--count" flag: use a number$/,
+    "tunnel ID is required: set it",
+    /; n; see tunnel-client admin tunnels create --help, tunnel-client admin tunnels list --help, tunnel-client init, or tunnel-client help quickstart\n$/,
   ],
-  [["stray"], /^unexpected argument "stray"; see tunnel-client relay --help$/],
+  ["main channel is required: bind it", /; n; see tunnel-client init, or tunnel-client help quickstart\n$/],
+  [
+    "control plane API key is required: set it",
+    /; see tunnel-client help quickstart, or tunnel-client init\n$/,
+  ],
+  ["tunnel ID is wrong", /: tunnel ID is wrong; n\n$/],
 ];
-for (const [args, message] of USAGE) {
-  Deno.test(`runCommanderCommand() refuses ${args.join(" ")} as the other commands do [C-7]`, async () => {
+for (const [message, hint] of FIRST_STEPS) {
+  Deno.test(`reportFailure() says what to read after "${message}" [R-30]`, () => {
     const io = recorder();
-    await assert.rejects(
-      runCommanderCommand(sample(), args, io),
-      (error) => error instanceof UsageError && message.test(error.message),
-    );
-    assert.deepEqual(io.said, { stdout: "", stderr: "" });
+    assert.equal(reportFailure(new ConfigError([{ ...problem, message }]), io), 1);
+    assert.match(io.said.stderr, /^configure tunnel-client: /);
+    assert.match(io.said.stderr, hint);
   });
 }
-
-Deno.test("runCommanderCommand() lets what the action throws through", async () => {
-  const failure = new CliError("no");
-  const command = sample(() => Promise.reject(failure));
-  await assert.rejects(runCommanderCommand(command, [], recorder()), failure);
-});

@@ -9,7 +9,7 @@ import {
   secretValuesOf,
   UsageError,
 } from "../../../src/config/mod.ts";
-import { runFlags } from "../../../src/cli/run_help.ts";
+import { runFlags } from "../../../src/cli/run_flags.ts";
 import { load, problemsOf, problemsOfBare, type TestSources } from "../../support/config_sources.ts";
 
 Deno.test("all mistakes are told together, in the order in which the published client would meet them [CFG-108, R-31]", () => {
@@ -188,7 +188,7 @@ Deno.test("a reference to a file that is a directory, or a path that is none, is
   const directory = await Deno.makeTempDir();
   try {
     for (const path of [directory, `${directory}/a\0b`, "x".repeat(5000)]) {
-      assert.throws(
+      await assert.rejects(
         () =>
           loadRunConfig({
             flags: { "control-plane.api-key": [`file:${path}`] },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Setting, SETTINGS } from "../../../src/config/mod.ts";
+import { type HttpBinding, type ProxyChoice, type Setting, SETTINGS } from "../../../src/config/mod.ts";
+import { STANDARD_PARTS } from "../../support/config_parts.ts";
 import {
   API_KEY,
   load,
@@ -10,8 +11,11 @@ import {
   TUNNEL_ID,
 } from "../../support/config_sources.ts";
 
+const ENVIRONMENT = { kind: "environment" } as const;
+
 Deno.test("the defaults are those of the specification", () => {
   assert.deepEqual(load(), {
+    ...STANDARD_PARTS,
     controlPlane: {
       baseUrl: "https://api.openai.com",
       urlPath: "",
@@ -20,26 +24,37 @@ Deno.test("the defaults are those of the specification", () => {
       apiKey: API_KEY,
       maxInflight: 20,
       pollTimeoutMs: 30_000,
+      initialPollTimeoutMs: 30_000,
       pollDeadlineGuardrailMs: 5_000,
       pollChannels: undefined,
       extraHeaders: [],
       backoffMinMs: 200,
       backoffMaxMs: 10_000,
+      proxy: ENVIRONMENT,
     },
     mcp: {
-      bindings: [{ channel: "main", transport: "http-streamable", url: "http://127.0.0.1:3000/mcp" }],
+      bindings: [{
+        channel: "main",
+        transport: "http-streamable",
+        url: "http://127.0.0.1:3000/mcp",
+        proxy: ENVIRONMENT,
+      }],
       extraHeaders: [],
       discoveryExtraHeaders: [],
       startupWaitTimeoutMs: 0,
       connectionMaxTtlMs: 600_000,
       maxConcurrentRequests: 10,
       stdioConcurrency: 1,
+      stdioSendInitializedNotification: false,
+      forwardTraceContext: false,
+      oauthTrustedOrigins: [],
     },
-    log: { level: "info", format: "plain", file: "" },
-    health: { listenAddr: "127.0.0.1:8080", unixSocket: "", urlFile: "" },
+    log: { level: "info", format: "plain", file: "", httpRawUnsafe: false },
+    health: { listenAddr: "127.0.0.1:8080", unixSocket: "", urlFile: "", showDetails: false },
     pidFile: "",
     drainTimeoutMs: 25_000,
     sandbox: "strict",
+    sandboxLearn: "ask-config",
   });
 });
 
@@ -47,6 +62,10 @@ Deno.test("a configuration survives the way to another thread", () => {
   const config = load({ flags: { "mcp.command": "channel=tools,command=x 'y z'" } });
   assert.deepEqual(structuredClone(config), config);
 });
+
+function explicit(url: string, source: string): ProxyChoice {
+  return { kind: "explicit", url, source };
+}
 
 /** One flag and one variable per setting, and where the value ends up. */
 const EVERYWHERE: ReadonlyArray<
@@ -131,6 +150,112 @@ const EVERYWHERE: ReadonlyArray<
   ["pid.file", "/f", "/f", "/e", "/e", (c) => c.pidFile],
   ["shutdown.drain-timeout", "0", 0, "8s", 8_000, (c) => c.drainTimeoutMs],
   ["sandbox", "off", "off", "Off", "off", (c) => c.sandbox],
+  ["ca-bundle", "/f", "/f", " file:/e ", "/e", (c) => c.tls.caBundle],
+  [
+    "http-proxy",
+    "http://f",
+    explicit("http://f", "http-proxy"),
+    "https://e:1",
+    explicit("https://e:1", "TUNNEL_CLIENT_HTTP_PROXY"),
+    (c) => c.controlPlane.proxy,
+  ],
+  [
+    "control-plane.http-proxy",
+    "http://f",
+    explicit("http://f", "control-plane.http-proxy"),
+    "https://e:1",
+    explicit("https://e:1", "CONTROL_PLANE_HTTP_PROXY"),
+    (c) => c.controlPlane.proxy,
+  ],
+  [
+    "mcp.http-proxy",
+    "http://f",
+    explicit("http://f", "mcp.http-proxy"),
+    "https://e:1",
+    explicit("https://e:1", "MCP_HTTP_PROXY"),
+    (c) => (c.mcp.bindings[0] as HttpBinding).proxy,
+  ],
+  [
+    "harpoon.http-proxy",
+    "http://f",
+    explicit("http://f", "harpoon.http-proxy"),
+    "https://e:1",
+    explicit("https://e:1", "HARPOON_HTTP_PROXY"),
+    (c) => c.harpoon.proxy,
+  ],
+  ["proxy.check-interval", "7s", 7_000, "8s", 8_000, (c) => c.proxyCheckIntervalMs],
+  [
+    "control-plane.initial-poll-timeout",
+    "7s",
+    7_000,
+    "8s",
+    8_000,
+    (c) => c.controlPlane.initialPollTimeoutMs,
+  ],
+  [
+    "mcp.stdio-send-initialized-notification",
+    "true",
+    true,
+    "1",
+    true,
+    (c) => c.mcp.stdioSendInitializedNotification,
+  ],
+  ["mcp.forward-trace-context", "true", true, " T ", true, (c) => c.mcp.forwardTraceContext],
+  [
+    "mcp.oauth-trusted-origin",
+    "https://f/",
+    ["https://f"],
+    "https://e:443\nhttp://E2:81",
+    ["https://e", "http://e2:81"],
+    (c) => c.mcp.oauthTrustedOrigins,
+  ],
+  [
+    "harpoon.target",
+    "label=f,url=https://f",
+    [{ kind: "url", label: "f", description: "", url: "https://f" }],
+    "label=e,url=https://e,desc=a, b;",
+    [{ kind: "url", label: "e", description: "a, b", url: "https://e" }],
+    (c) => c.harpoon.targets,
+  ],
+  ["harpoon.allow-plaintext-http", "true", true, "t", true, (c) => c.harpoon.allowPlaintextHttp],
+  ["harpoon.max-response-bytes", "7", 7, "8", 8, (c) => c.harpoon.maxResponseBytes],
+  ["harpoon.max-redirects", "0", 0, "4", 4, (c) => c.harpoon.maxRedirects],
+  [
+    "harpoon.additional-transport",
+    "HTTP-streamable",
+    ["http-streamable"],
+    "http-streamable; http-streamable",
+    ["http-streamable"],
+    (c) => c.harpoon.additionalTransports,
+  ],
+  ["harpoon.capture-payloads", "true", true, "TRUE", true, (c) => c.harpoon.capturePayloads],
+  [
+    "harpoon.hosts-include-suffix",
+    "f.example;x",
+    ["f.example;x"],
+    "a.example; .b.example\n",
+    ["a.example", ".b.example"],
+    (c) => c.harpoon.hostsIncludeSuffix,
+  ],
+  [
+    "harpoon.hosts-include-regex",
+    "^f;$",
+    ["^f;$"],
+    "^a$;b",
+    ["^a$", "b"],
+    (c) => c.harpoon.hostsIncludeRegex,
+  ],
+  ["harpoon.hosts-include-loopback", "false", false, "0", false, (c) => c.harpoon.hostsIncludeLoopback],
+  ["harpoon.hosts-include-private", "false", false, "F", false, (c) => c.harpoon.hostsIncludePrivate],
+  ["log.http-raw-unsafe", "true", true, "1", true, (c) => c.log.httpRawUnsafe],
+  ["health.show-details", "true", true, "1", true, (c) => c.health.showDetails],
+  ["sandbox.learn", "any", "any", "Same-Site", "same-site", (c) => c.sandboxLearn],
+  ["allow-remote-ui", "true", true, "1", true, (c) => c.adminUi.allowRemote],
+  ["open-web-ui", "true", true, "1", true, (c) => c.adminUi.openBrowser],
+  ["admin-ui.log-buffer-events", "7", 7, "8", 8, (c) => c.adminUi.logBufferEvents],
+  ["cloudflared.managed", "true", true, "1", true, (c) => c.cloudflared.managed],
+  ["cloudflared.path", "/f", "/f", "/e", "/e", (c) => c.cloudflared.path],
+  ["cloudflared.ready-timeout", "7s", 7_000, "8s", 8_000, (c) => c.cloudflared.readyTimeoutMs],
 ];
 
 const settings: readonly Setting[] = SETTINGS;
@@ -147,7 +272,7 @@ for (const setting of settings.filter(({ alias }) => alias !== undefined)) {
   Deno.test(`--${setting.alias} is --${setting.name}, which wins [CFG-13]`, () => {
     assert.equal(setting.alias, setting.name.replace(".", "-"));
     const cases = EVERYWHERE.find(([name]) => name === setting.name);
-    if (cases === undefined) return; // api-key and bindings have tests of their own below
+    if (cases === undefined) return; // key, certificates and bindings have tests of their own
     const [, flag, flagged, env, fromEnv, read] = cases;
     assert.deepEqual(read(load({ flags: { [setting.alias!]: flag } })), flagged);
     assert.deepEqual(read(load({ flags: { [setting.alias!]: flag, [setting.name]: env } })), fromEnv);
@@ -171,6 +296,7 @@ Deno.test("hidden spellings of the key and the bindings work, and a canonical on
     channel: "main",
     transport: "http-streamable",
     url: "http://b/",
+    proxy: ENVIRONMENT,
   }]);
 });
 
@@ -274,20 +400,29 @@ Deno.test("variables are compared by exact name, inherited object members are no
 
 Deno.test("every setting is in exactly one shape: a variable, a YAML path, help, an example that loads", () => {
   for (const key of ["name", "env", "yaml"] as const) {
-    assert.equal(new Set(settings.map((setting) => setting[key])).size, settings.length, key);
+    const values = settings.map((setting) => setting[key]).filter((value) => value !== undefined);
+    assert.equal(new Set(values).size, values.length, key);
   }
   for (const setting of settings) {
     assert.match(setting.env, /^[A-Z][A-Z_]*$/);
-    assert.match(setting.yaml, /^[a-z_]+(\.[a-z_]+)?$/);
-    assert.ok(setting.help.length > 0 && setting.group.length > 0 && setting.placeholder.length > 0);
-    const isLevel = setting.name === "log.level";
+    if (setting.yaml === undefined) assert.equal(setting.group, "Profile");
+    else assert.match(setting.yaml, /^[a-z_]+(\.[a-z_]+)?$/);
+    assert.ok(setting.help.length > 0 && setting.group.length > 0);
+    assert.equal(setting.placeholder === "", setting.type === "bool", setting.name);
+    if (setting.group === "Profile") continue;
     const problems = problemsOf({
       flags: {
         [setting.name]: setting.example,
         ...(setting.name.startsWith("mcp.command") ? { "mcp.server-url": "" } : {}),
-        ...(isLevel ? { "log.format": "json" } : {}),
+        ...(setting.name === "log.level" ? { "log.format": "json" } : {}),
+        ...(/client-(?:cert|key)$/.test(setting.name)
+          ? {
+            [setting.name.replace(/client-.*/, "client-cert")]: "/c",
+            [setting.name.replace(/client-.*/, "client-key")]: "/k",
+          }
+          : {}),
       },
-      env: { GATEWAY_AUTH: "a", MCP_AUTH: "b" },
+      env: { GATEWAY_AUTH: "a", MCP_AUTH: "b", HTTPS_PROXY: "http://p", CLOUDFLARED_TOKEN: "t" },
       files: { "/run/secrets/tunnel-key": "key", "/run/secrets/discovery": "secret" },
     });
     assert.deepEqual(problems, [], setting.name);

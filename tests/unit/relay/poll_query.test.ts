@@ -7,8 +7,14 @@ const lenient = { strictness: "lenient", maxPollWaitMs: 5_000 } as const;
 
 Deno.test("parsePollQuery() reads limit, wait and repeated channels, and ignores what it does not know [P-160, P-163]", () => {
   const query = parsePollQuery("channel=harpoon&x&channel=%20Main+&limit=25&timeout_ms=30000&=&", strict);
-  assert.deepEqual(query, { limit: 25, waitMs: 30_000, channels: new Set(["harpoon", "main"]) });
-  assert.deepEqual(parsePollQuery("", strict), { limit: 1, waitMs: 500, channels: undefined });
+  const channels = new Set(["harpoon", "main"]);
+  assert.deepEqual(query, { limit: 25, waitMs: 30_000, channels, asidesOnly: false });
+  const nothing = { limit: 1, waitMs: 500, channels: undefined, asidesOnly: false };
+  assert.deepEqual(parsePollQuery("", strict), nothing);
+  assert.equal(parsePollQuery("only=asides", strict).asidesOnly, true);
+  for (const other of ["only", "only=", "only=calls", "ONLY=asides"]) {
+    assert.deepEqual(parsePollQuery(other, strict), nothing, other);
+  }
 });
 
 Deno.test("parsePollQuery() cuts the wait at the relay's maximum [P-160]", () => {
@@ -22,6 +28,7 @@ Deno.test("parsePollQuery() of a lenient relay takes defaults for bad numbers, b
     limit: 1,
     waitMs: 500,
     channels: undefined,
+    asidesOnly: false,
   });
   assert.throws(() => parsePollQuery("channel=a%20b", lenient), RelayError);
   assert.throws(() => parsePollQuery("channel=%E0%A4%A", lenient), RelayError);

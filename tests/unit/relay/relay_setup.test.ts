@@ -7,7 +7,14 @@ import { parseTunnelsFile, TunnelsFileError } from "../../../src/relay/tunnels_f
 
 const ONE = "tunnel_11111111111111111111111111111111";
 const TWO = "tunnel_22222222222222222222222222222222";
-const EMPTY = { tunnelIds: [], apiKey: "", apiKeyFile: "", connectorKey: "", tunnelsFile: "" };
+const EMPTY = {
+  tunnelIds: [],
+  apiKey: "",
+  apiKeyFile: "",
+  connectorKey: "",
+  tunnelsFile: "",
+  adminKeys: [],
+};
 
 /** Sources that hold what the test says. */
 function sources(env: Record<string, string> = {}, files: Record<string, string> = {}): KeySources {

@@ -17,9 +17,29 @@ Deno.test("parseAgentResponse() cuts resp_json out as it stands, the last one of
     code: 201,
     headers: {},
     json: '[ 1.0 , "\\u0022resp_json\\u0022:2" ]',
-    asksConnector: false,
+    question: undefined,
+    withdrawn: undefined,
     channel: undefined,
   });
+});
+
+Deno.test("parseAgentResponse() tells what the target asks of the connector, and what it takes back", () => {
+  const told = (type: string, event: unknown) => {
+    const { question, withdrawn } = parseAgentResponse(
+      JSON.stringify({ request_id: "r", resp_type: type, resp_json: event }),
+    );
+    return [question, withdrawn];
+  };
+  const ask = { jsonrpc: "2.0", method: "roots/list" };
+  const takeBack = { jsonrpc: "2.0", method: "notifications/cancelled" };
+  const notify = "jsonrpc_notify";
+  assert.deepEqual(told(notify, { ...ask, id: 1 }), ["1", undefined]);
+  assert.deepEqual(told(notify, { ...ask, id: "1" }), ['"1"', undefined]);
+  assert.deepEqual(told(notify, { ...ask, id: null }), [undefined, undefined]);
+  assert.deepEqual(told("jsonrpc_response", { ...ask, id: 1 }), [undefined, undefined]);
+  assert.deepEqual(told(notify, { ...takeBack, params: { requestId: "1" } }), [undefined, '"1"']);
+  assert.deepEqual(told(notify, { ...takeBack, params: null }), [undefined, undefined]);
+  assert.deepEqual(told(notify, takeBack), [undefined, undefined]);
 });
 
 Deno.test("parseAgentResponse() takes null for absent where the contract allows it [P-168]", () => {

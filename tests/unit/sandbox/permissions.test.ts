@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import type { Binding, RunConfig } from "../../../src/config/mod.ts";
+import { STANDARD_PARTS } from "../../support/config_parts.ts";
 import { childEnvironment } from "../../../src/sandbox/child_environment.ts";
 import { derivePermissions, workerPermissions } from "../../../src/sandbox/permissions.ts";
 
 function config(baseUrl: string, bindings: readonly Binding[]): RunConfig {
-  return { controlPlane: { baseUrl }, mcp: { bindings } } as unknown as RunConfig;
+  const proxy = { kind: "environment" };
+  return { ...STANDARD_PARTS, controlPlane: { baseUrl, proxy }, mcp: { bindings } } as unknown as RunConfig;
 }
 
 function http(channel: string, url: string): Binding {
-  return { channel, transport: "http-streamable", url };
+  return { channel, transport: "http-streamable", url, proxy: { kind: "environment" } };
 }
 
 Deno.test("derivePermissions() allows every peer by host and port, once, and nothing else", () => {
@@ -23,16 +25,17 @@ Deno.test("derivePermissions() allows every peer by host and port, once, and not
   );
   assert.deepEqual(set, {
     net: ["[::1]:9", "api.openai.com:443", "mcp.internal:80", "mcp.internal:8443"],
+    sockets: [],
     run: [],
   });
 });
 
 Deno.test("derivePermissions() leaves out bindings that the poll-channel allowlist disables [CH-9]", () => {
-  const { controlPlane, mcp } = config("http://127.0.0.1:1", [
+  const all = config("http://127.0.0.1:1", [
     http("main", "http://a/"),
     http("other", "http://b/"),
   ]);
-  const scoped = { controlPlane: { ...controlPlane, pollChannels: ["other"] }, mcp } as unknown as RunConfig;
+  const scoped = { ...all, controlPlane: { ...all.controlPlane, pollChannels: ["other"] } };
   assert.deepEqual(derivePermissions(scoped, []).net, ["127.0.0.1:1", "b:80"]);
 });
 
@@ -46,7 +49,7 @@ Deno.test("derivePermissions() allows the given programs, once", () => {
 });
 
 Deno.test("workerPermissions() refuses every other kind of access", () => {
-  const permissions = workerPermissions({ net: ["a:1"], run: [] });
+  const permissions = workerPermissions({ net: ["a:1"], sockets: [], run: [] });
   assert.deepEqual(permissions, {
     net: ["a:1"],
     run: false,

@@ -3,9 +3,11 @@ import type { TargetHandler, TargetReply } from "../../../support/channels_targe
 import {
   answer,
   progress,
+  StreamCollector,
   testClock,
   textOf,
   toolCall,
+  turns,
   until,
   withTarget,
 } from "../../../support/channels_run.ts";
@@ -200,4 +202,87 @@ Deno.test("call() stops waiting to resume when it is aborted [HT-21, P-57]", asy
     await assert.rejects(running, (error) => error === reason);
     assert.equal(target.requests.length, 1);
   }, { clock });
+});
+
+Deno.test("call() tells that the target has closed its stream before it comes back for it, once for each time", async () => {
+  const clock = testClock();
+  let gets = 0;
+  const handler: TargetHandler = async (request, reply) => {
+    await reply.sse([["Mcp-Session-Id", "s1"]]);
+    if (request.method === "GET" && ++gets === 2) await reply.event(answer(), "id: e3\n");
+    else await reply.chunk(`id: e${gets}\nretry: 20\ndata: \n\n`);
+    await reply.end();
+  };
+  await withTarget(handler, async ({ channel, signal }) => {
+    const observer = new StreamCollector();
+    const result = await channel.call(toolCall(), observer, signal);
+    assert.equal(result.type, "response");
+    assert.deepEqual(observer.events, ["sent", "cut", "cut"]);
+    assert.deepEqual(observer.heads.map(({ status }) => status), [200, 200]);
+    assert.ok(observer.heads[0]!.headers.some(([name]) => name === "Mcp-Session-Id"));
+  }, { clock });
+  assert.deepEqual(clock.pauses, [20, 20]);
+});
+
+Deno.test("call() hands nothing over before what it told of the stream is delivered", async () => {
+  const handler = cutThen(async (reply) => {
+    await reply.sse();
+    await reply.event(progress(2));
+    await reply.event(answer());
+    await reply.end();
+  });
+  await withTarget(handler, async ({ target, channel, signal }) => {
+    const observer = new StreamCollector();
+    const held = Promise.withResolvers<void>();
+    observer.holdSign = held.promise;
+    const running = channel.call(toolCall(), observer, signal);
+    await until(() => target.requests.length === 2, "the stream is resumed");
+    await turns(10);
+    assert.deepEqual(observer.events, ["sent", progress(1), "cut"]);
+    held.resolve();
+    assert.equal((await running).type, "response");
+    assert.deepEqual(observer.events, ["sent", progress(1), "cut", progress(2)]);
+  }, { clock: testClock() });
+});
+
+Deno.test("call() tells nothing of a stream that broke, or that cannot be resumed", async () => {
+  for (const [first, breaks] of [["", false], ["id: e1\n", true]] as const) {
+    const handler: TargetHandler = async (request, reply) => {
+      await reply.sse();
+      if (request.method === "GET") await reply.event(answer());
+      else await reply.event(progress(1), first);
+      if (breaks && request.method === "POST") await reply.close();
+      else await reply.end();
+    };
+    await withTarget(handler, async ({ channel, signal }) => {
+      const observer = new StreamCollector();
+      const { type } = await channel.call(toolCall(), observer, signal);
+      assert.equal(type, breaks ? "response" : "failure");
+      assert.deepEqual(observer.events, ["sent", progress(1)]);
+    }, { clock: testClock() });
+  }
+});
+
+Deno.test("call() tells of a stream that was opened with an id and stays silent, once, and not of one that answers", async () => {
+  for (const silent of [true, false]) {
+    const open = Promise.withResolvers<void>();
+    const handler: TargetHandler = async (_, reply) => {
+      await reply.sse();
+      await reply.chunk("id: e0\ndata: \n\n");
+      if (silent) {
+        await reply.chunk(": still there\n\n");
+        await open.promise;
+      }
+      await reply.event(answer(), "id: e1\n");
+      await reply.end();
+    };
+    await withTarget(handler, async ({ channel, signal }) => {
+      const observer = new StreamCollector();
+      const running = channel.call(toolCall(), observer, signal);
+      if (silent) await until(() => observer.heads.length === 1, "the stream is told of");
+      open.resolve();
+      assert.equal((await running).type, "response");
+      assert.deepEqual(observer.events, silent ? ["sent", "opened"] : ["sent"]);
+    });
+  }
 });

@@ -63,6 +63,33 @@ Deno.test("ids of every kind come back in their own spelling [ST-15, LC-8]", asy
   }
 });
 
+Deno.test("numbers that many servers do not take for an id or a token reach the server as others", async () => {
+  await using opened = await open();
+  for (const number of ["12345678901234567890123456", "1.5", "-9007199254740993"]) {
+    const seen: string[] = [];
+    const result = await opened.call("progress", undefined, {
+      text:
+        `{"jsonrpc":"2.0","id":${number},"method":"progress","params":{"_meta":{"progressToken":${number}}}}`,
+      observer: {
+        notification: (text) => {
+          seen.push(textOf(text));
+          return Promise.resolve();
+        },
+      },
+    });
+    assert.equal(answerOf(result), `{"jsonrpc":"2.0","id":${number},"result":"done"}`);
+    assert.equal(seen.length, 1);
+    assert.match(seen[0]!, new RegExp(`"progressToken":${number},`));
+  }
+  await opened.ask("echo", undefined, { id: 77 });
+  const lines = (await opened.ask("seen") as string[]).map((line) => JSON.parse(line));
+  assert.equal(lines[3].id, 77, "an ordinary id stays");
+  for (const { id, params } of lines.slice(0, 3)) {
+    assert.ok(Number.isSafeInteger(id));
+    assert.ok(Number.isSafeInteger(params._meta.progressToken));
+  }
+});
+
 Deno.test("call() hands on JSON-RPC errors and tells only their code [P-120]", async () => {
   await using opened = await open();
   const result = await opened.call("no/such/method");

@@ -80,6 +80,7 @@ Deno.test("an answer too large to keep ends the only call, and nothing when it c
       answered: () => undefined,
       initializeAccepted: () => undefined,
       initializedWritten: () => undefined,
+      dropped: () => undefined,
     };
     const conversation = new Conversation(writes, 2, events, QUIET, new HandClock());
     const observer = { sent: () => sent.resolve(), notification: () => Promise.resolve() };

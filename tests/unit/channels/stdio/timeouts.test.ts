@@ -61,7 +61,7 @@ Deno.test("the server is told that a call was given up, by the id it knows [A-19
   assert.notEqual(calls[1].id, 1);
 });
 
-Deno.test("a long numeric id is cancelled in its own spelling", async () => {
+Deno.test("a call whose id many servers cannot read is cancelled by the id that the server knows", async () => {
   await using opened = await open();
   const deadline = new AbortController();
   const lost = opened.call("hold", undefined, {
@@ -71,7 +71,9 @@ Deno.test("a long numeric id is cancelled in its own spelling", async () => {
   });
   await assert.rejects(lost, /deadline/);
   const lines = await opened.ask("seen") as string[];
-  assert.match(lines[1]!, /"requestId":12345678901234567890123456,/);
+  const { id } = JSON.parse(lines[0]!);
+  assert.ok(Number.isSafeInteger(id));
+  assert.equal(JSON.parse(lines[1]!).params.requestId, id);
 });
 
 Deno.test("`initialize` is never cancelled, and its late answer still counts [P-74, A-72]", async () => {

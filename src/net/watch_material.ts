@@ -1,0 +1,47 @@
+/** Certificates and keys that are read again when their files change. */
+
+/** How often files are looked at; certificates change a few times a year, so a look costs more than it finds. */
+const LOOK_EVERY_MS = 10_000;
+
+/** What happens with what is read. */
+export interface MaterialWatch<T> {
+  /** Reads and checks everything, as at start. */
+  readonly load: () => Promise<T>;
+  /** The files hold something else now, and it is in order. */
+  readonly changed: (material: T) => void;
+  /** The files cannot be used as they are; what was in use stays so. Told once per message. */
+  readonly failed: (error: Error) => void;
+  /** @default 10000 */
+  readonly everyMs?: number;
+}
+
+/**
+ * Looks at the files again and again by reading them, which also sees what a watch on the file system does not: links
+ * that are exchanged (Kubernetes), network file systems. A half-written pair fails its check and is read again.
+ * @param current what is in use
+ * @param signal ends it
+ */
+export function watchMaterial<T>(watch: MaterialWatch<T>, current: T, signal: AbortSignal): void {
+  const { load, changed, failed, everyMs = LOOK_EVERY_MS } = watch;
+  let inUse = JSON.stringify(current);
+  let lastError = "";
+  let timer: ReturnType<typeof setTimeout>;
+  const look = async () => {
+    try {
+      const material = await load();
+      lastError = "";
+      const text = JSON.stringify(material);
+      if (text !== inUse && !signal.aborted) {
+        inUse = text;
+        changed(material);
+      }
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (error.message !== lastError && !signal.aborted) failed(error);
+      lastError = error.message;
+    }
+    if (!signal.aborted) timer = setTimeout(look, everyMs);
+  };
+  timer = setTimeout(look, everyMs);
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+}

@@ -1,0 +1,74 @@
+import type { RunConfig } from "../config/mod.ts";
+import { activeBindings, derivePermissions } from "./permissions.ts";
+import type { Programs, Service, ServiceOptions } from "./service.ts";
+import { spawnAgent } from "./spawn_agent.ts";
+
+/**
+ * Starts a service: binds the listener first, so that a port that is taken is found before any command is polled, then
+ * the agent. The agent's thread is created before both, because its modules take longest to load; it waits to be told.
+ * @throws {Error} naming what could not be brought up, or the signal's reason; everything that was is taken down again
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, environment, signal } = options;
+  const programs = await findPrograms(config, environment);
+  const permissions = derivePermissions(config, [
+    ...Object.values(programs.executables),
+    ...(programs.killProgram === undefined ? [] : [programs.killProgram]),
+  ]);
+  const agent = spawnAgent(permissions, config.sandbox);
+  const service = await (async () => {
+    try {
+      // Loaded only now, and without Deno walking it before: meanwhile the agent's thread is at work.
+      const path = new URL("./service.ts", import.meta.url).href;
+      const { RunningService }: typeof import("./service.ts") = await import(path);
+      return new RunningService(options, { programs, permissions, agent });
+    } catch (error) {
+      agent.terminate();
+      throw error;
+    }
+  })();
+  try {
+    await untilAborted(service.start(), signal);
+  } catch (error) {
+    await service.abandon();
+    throw error;
+  }
+  return service;
+}
+
+/** What work comes to, unless a signal is raised before that. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function findPrograms(
+  config: RunConfig,
+  environment: Readonly<Record<string, string>>,
+): Promise<Programs> {
+  const bindings = activeBindings(config).filter((binding) => binding.transport === "stdio");
+  const executables: Record<string, string> = {};
+  if (bindings.length === 0) return { executables, killProgram: undefined };
+  // Loaded only where there is a command to look for, and hidden from Deno everywhere else: start time counts.
+  const path = new URL("../channels/mod.ts", import.meta.url).href;
+  const { ExecutableNotFoundError, resolveExecutable }: typeof import("../channels/mod.ts") = await import(
+    path
+  );
+  const find = (word: string) => resolveExecutable(word, environment.PATH ?? "", Deno.cwd());
+  for (const { channel, argv } of bindings) executables[channel] = await find(argv[0] ?? "");
+  let killProgram: string | undefined;
+  try {
+    killProgram = await find(Deno.build.os === "windows" ? "taskkill" : "kill");
+  } catch (error) {
+    if (!(error instanceof ExecutableNotFoundError)) throw error;
+  }
+  return { executables, killProgram };
+}
