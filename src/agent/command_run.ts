@@ -8,16 +8,17 @@ import type {
   ResponseHead,
 } from "../channels/mod.ts";
 import type { HeaderPairs } from "../net/mod.ts";
-import type { Log, Outcome } from "../ops/mod.ts";
+import type { Outcome } from "../ops/mod.ts";
 import { CommandAborted } from "./abort.ts";
 import type { Command, JsonRpcCommand } from "./command.ts";
 import type { Deadlines, Limit } from "./deadlines.ts";
 import { describeError } from "./error_text.ts";
 import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.ts";
-import { correlationFields, type Delivery, type Responder } from "./responder.ts";
+import { type EventDeps, EventPath } from "./event_path.ts";
+import { correlationFields, type Delivery } from "./responder.ts";
 import { type HeaderRule, responseHeaders } from "./response_headers.ts";
 import { type RecordDeps, recordEnd, type RunEnd } from "./run_record.ts";
-import { MAIN_CHANNEL, type ResponsePayload, type ResponseType, type StreamSign } from "./wire.ts";
+import { MAIN_CHANNEL, type ResponseType } from "./wire.ts";
 
 /** A failure whose cause lies in this program or in the control plane. */
 const INTERNAL = { kind: "unknown", upstreamStatus: 0 } as const;
@@ -46,17 +47,11 @@ export type DiscoveryResult =
   }
   | { readonly type: "failure"; readonly statusCode: number; readonly detail: string };
 
-export interface RunDeps extends RecordDeps {
+export interface RunDeps extends RecordDeps, EventDeps {
   /** Discovery of the main target's metadata; undefined where the main target is not HTTP (CH-5). */
   readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
-  readonly responder: Responder;
-  /** True while the control plane carries requests of a target to the connector (docs/relay-protocol.md). */
-  readonly carriesServerRequests: () => boolean;
-  /** True while the control plane lets the connector's stream follow the target's (docs/relay-protocol.md). */
-  readonly followsStreams: () => boolean;
   readonly deadlines: Deadlines;
   readonly connectionMaxTtlMs: number;
-  readonly log: Log;
   /** Ends even the posting of answers; aborted only when the stop's last limit is reached. */
   readonly lastLimit: AbortSignal;
 }
@@ -67,14 +62,19 @@ export class CommandRun {
   #deadline: Limit | undefined;
   #ttl: Limit | undefined;
   #startedAt = 0;
-  #eventsLost = false;
+  readonly #events: EventPath;
 
   /** @param channel where it goes; undefined when there is no such channel (P-85) */
   constructor(
     readonly command: Command,
     private readonly channel: Channel | undefined,
     private readonly deps: RunDeps,
-  ) {}
+  ) {
+    this.#events = new EventPath(command, this.#work.signal, {
+      begin: () => this.#toStreaming(),
+      moveDeadline: (deadlineAt) => this.#moveDeadline(deadlineAt),
+    }, deps);
+  }
 
   get state(): RunState {
     return this.#state;
@@ -169,10 +169,10 @@ export class CommandRun {
     sent: () => {
       if (this.#state === "connected") this.#to("sent");
     },
-    notification: (text: JsonText, head: ResponseHead) => this.#event(text, head),
-    serverRequest: (text: JsonText, head: ResponseHead) => this.#serverRequest(text, head),
-    streamOpened: (head: ResponseHead) => this.#streamSign("stream_opened", head),
-    streamCut: (head: ResponseHead) => this.#streamSign("stream_cut", head),
+    notification: (text: JsonText, head: ResponseHead) => this.#events.notification(text, head),
+    serverRequest: (text: JsonText, head: ResponseHead) => this.#events.serverRequest(text, head),
+    streamOpened: (head: ResponseHead) => this.#events.streamSign("stream_opened", head),
+    streamCut: (head: ResponseHead) => this.#events.streamSign("stream_cut", head),
   };
 
   async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
@@ -316,70 +316,18 @@ export class CommandRun {
     return this.#endOf(delivery, "failed_answered", 400, "unsupported_channel");
   }
 
-  /** One notification of the target on its way up; best effort, in order (P-99, P-100). */
-  async #event(text: JsonText, head: ResponseHead): Promise<void> {
-    if (this.#eventsLost || !this.#toStreaming()) return;
-    const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
-    try {
-      await this.#deliverEvent(payload);
-    } catch (error) {
-      if (this.#work.signal.aborted) return;
-      this.#eventsLost = true;
-      this.#warnFailed(
-        "notification not delivered; later ones of this call are left out",
-        "notify",
-        describeError(error),
-      );
-    }
-  }
-
-  /** A request of the target on its way to the connector, where the control plane can carry it. */
-  async #serverRequest(text: JsonText, head: ResponseHead): Promise<boolean> {
-    if (!this.deps.carriesServerRequests() || this.#eventsLost || !this.#toStreaming()) return false;
-    const payload = this.#payload("jsonrpc_notify", head.status, text, head.headers, "event");
-    try {
-      if (await this.#deliverEvent(payload) === 200) return true;
-      this.#warnFailed("request of the target not delivered", "server_request", "the command is over");
-    } catch (error) {
-      if (!this.#work.signal.aborted) {
-        this.#warnFailed("request of the target not delivered", "server_request", describeError(error));
-      }
-    }
-    return false;
-  }
-
-  /** What happens to the target's stream, for a relay that lets the connector's stream follow it; best effort. */
-  async #streamSign(type: StreamSign, head: ResponseHead): Promise<void> {
-    if (!this.deps.followsStreams() || !this.#toStreaming()) return;
-    try {
-      await this.#deliverEvent(this.#payload(type, head.status, undefined, head.headers, "event"));
-    } catch (error) {
-      if (!this.#work.signal.aborted) {
-        this.#warnFailed("sign of a stream not delivered", type, describeError(error));
-      }
-    }
-  }
-
-  /** Posts an event; a relay of ours may give the command more time for it. */
-  async #deliverEvent(payload: ResponsePayload): Promise<200 | 404> {
-    const { status, deadlineAt } = await this.deps.responder.deliverEvent(
-      this.command,
-      payload,
-      this.#work.signal,
-    );
-    if (deadlineAt !== undefined && !this.#work.signal.aborted && this.#state === "streaming") {
-      this.command.deadlineAt = deadlineAt;
-      this.#setDeadline();
-    }
-    return status;
-  }
-
-  /** False when the call is already being answered, or is given up. */
+  /** An event is on its way: false when the call is already being answered, or is given up. */
   #toStreaming(): boolean {
     const isRunning = this.#state === "streaming" || NEXT[this.#state].includes("streaming");
     if (!isRunning || this.#work.signal.aborted) return false;
     this.#to("streaming");
     return true;
+  }
+
+  #moveDeadline(deadlineAt: number): void {
+    if (this.#work.signal.aborted || this.#state !== "streaming") return;
+    this.command.deadlineAt = deadlineAt;
+    this.#setDeadline();
   }
 
   async #aborted(): Promise<RunEnd> {
@@ -440,17 +388,6 @@ export class CommandRun {
     return { outcome: "expired", statusCode: 0, reason: "cancelled by the relay" };
   }
 
-  #payload(
-    respType: ResponseType,
-    respCode: number,
-    respJson: JsonText | undefined,
-    headers: HeaderPairs,
-    rule: HeaderRule,
-  ): ResponsePayload {
-    const { requestId, channel } = this.command;
-    return { requestId, channel, respJson, respHeaders: responseHeaders(headers, rule), respCode, respType };
-  }
-
   async #post(
     respType: ResponseType,
     respCode: number,
@@ -459,7 +396,9 @@ export class CommandRun {
     rule: HeaderRule,
   ): Promise<Delivery> {
     this.#to("answering");
-    const payload = this.#payload(respType, respCode, respJson, headers, rule);
+    const { requestId, channel } = this.command;
+    const respHeaders = responseHeaders(headers, rule);
+    const payload = { requestId, channel, respJson, respHeaders, respCode, respType };
     // An answer that exists is offered until the command's own deadline; the other clocks no longer matter.
     return await this.deps.responder.deliver(this.command, payload, this.deps.lastLimit);
   }

@@ -2,16 +2,12 @@
 import type { ControlPlaneConfig } from "../config/mod.ts";
 import { type HeaderPairs, type HttpClient, type HttpResponse, NetError } from "../net/mod.ts";
 import type { Log, MetricLabels, Metrics } from "../ops/mod.ts";
-import { CLIENT_NAME, VERSION } from "../version.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane_error.ts";
+import { controlPlaneHeaders } from "./control_plane_headers.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { parseRetryAfter } from "./retry_after.ts";
-import {
-  describeServiceError,
-  MAX_ERROR_BODY_BYTES,
-  mitigationFor,
-  parseServiceError,
-  type ServiceErrorDetail,
-} from "./service_error.ts";
+import { MAX_ERROR_BODY_BYTES, parseServiceError } from "./service_error.ts";
+import { readMetadata, type TunnelMetadata } from "./tunnel_metadata.ts";
 import { parseResponseTimeout } from "./response_timeout.ts";
 import { FEATURE_MORE_TIME, featureNames, FEATURES_TO_CONFIRM, HEADER, ONLY_ASIDES } from "./wire.ts";
 
@@ -22,62 +18,6 @@ const DISCARD_LIMIT_MS = 5_000;
 const JSON_BODY = ["Content-Type", "application/json"] as const;
 /** No call may take longer than this, whatever is configured (P-29). */
 const MAX_DEADLINE_MS = 600_000;
-
-/** Names that operator headers may never replace (P-10, P-11, P-13, A-8). */
-const PROTECTED = new Set([
-  "authorization",
-  "accept",
-  "user-agent",
-  "content-type",
-  "content-length",
-  "host",
-  ...[
-    HEADER.clientName,
-    HEADER.clientVersion,
-    HEADER.instanceId,
-    HEADER.serverInfo,
-    HEADER.shardToken,
-    HEADER.clientRequestId,
-    HEADER.relayFeatures,
-    "X-Tunnel-Client-Wire-Protocol-Version",
-    "X-Tunnel-Client-Capabilities",
-  ].map((name) => name.toLowerCase()),
-]);
-
-/** The control plane answered with a status that is no success. */
-export class ControlPlaneStatusError extends Error {
-  override readonly name = "ControlPlaneStatusError";
-  constructor(
-    readonly call: string,
-    readonly status: number,
-    readonly detail: ServiceErrorDetail,
-    /** ms the service asked to wait, if it did. */
-    readonly retryAfterMs: number | undefined,
-    /** The service's `X-Request-Id`. */
-    readonly serviceRequestId: string | undefined,
-  ) {
-    const said = describeServiceError(detail);
-    super(`control plane answered ${call} with status ${status}${said === "" ? "" : `: ${said}`}`);
-  }
-
-  /** What an operator can do about it. */
-  get mitigation(): string | undefined {
-    return mitigationFor(this.detail.code);
-  }
-}
-
-/** A call took longer than its time limit. */
-export class ControlPlaneTimeoutError extends Error {
-  override readonly name = "ControlPlaneTimeoutError";
-  constructor(readonly call: string, readonly limitMs: number) {
-    super(`control plane did not finish ${call} within ${limitMs} ms`);
-  }
-}
-
-/** The control plane answered the metadata call with something else than metadata. */
-export class MetadataError extends Error {
-  override readonly name = "MetadataError";
-}
 
 /** A successful poll. */
 export interface PollReply {
@@ -99,12 +39,6 @@ export interface EventReply {
   readonly status: 200 | 404;
   /** New deadline of the command, an instant of the monotonic clock, where the relay has moved it (`more-time`). */
   readonly deadlineAt: number | undefined;
-}
-
-export interface TunnelMetadata {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string;
 }
 
 export interface ControlPlaneDeps {
@@ -138,7 +72,6 @@ export class ControlPlane {
   readonly #deps: ControlPlaneDeps;
   readonly #fixedHeaders: HeaderPairs;
   readonly #limitMs: number;
-  readonly #warned = new Set<string>();
   readonly #metricLabels: MetricLabels;
   readonly #pollQuery: string;
   readonly #discarding = new Set<() => void>();
@@ -154,7 +87,7 @@ export class ControlPlane {
     this.#deps = deps;
     this.#url = tunnelUrl(config);
     this.#limitMs = Math.min(MAX_DEADLINE_MS, config.pollTimeoutMs + config.pollDeadlineGuardrailMs);
-    this.#fixedHeaders = this.#buildFixedHeaders();
+    this.#fixedHeaders = controlPlaneHeaders(config, deps.instanceId, deps.log);
     this.#metricLabels = serverLabels(new URL(this.#url));
     this.#pollQuery = (config.pollChannels ?? []).map((name) => `channel=${encodeURIComponent(name)}&`).join(
       "",
@@ -388,35 +321,6 @@ export class ControlPlane {
   #withoutKey(text: string): string {
     return text.replaceAll(this.#config.apiKey, "[redacted]");
   }
-
-  /** Operator headers first, then everything that must not be replaced (P-10, section 2). */
-  #buildFixedHeaders(): HeaderPairs {
-    const config = this.#config;
-    const headers: [string, string][] = [];
-    for (const [name, value] of config.extraHeaders) {
-      const lower = name.trim().toLowerCase();
-      if (PROTECTED.has(lower)) this.#warnProtected(name);
-      else if (lower !== HEADER.organization.toLowerCase() || config.organizationId === "") {
-        headers.push([name, value]);
-      }
-    }
-    headers.push(
-      ["Authorization", `Bearer ${config.apiKey}`],
-      ["Accept", "application/json"],
-      ["User-Agent", `${CLIENT_NAME}/${VERSION}`],
-      [HEADER.clientName, CLIENT_NAME],
-      [HEADER.clientVersion, VERSION],
-      [HEADER.instanceId, this.#deps.instanceId],
-    );
-    if (config.organizationId !== "") headers.push([HEADER.organization, config.organizationId]);
-    return headers;
-  }
-
-  #warnProtected(name: string): void {
-    if (this.#warned.has(name)) return;
-    this.#warned.add(name);
-    this.#deps.log.warn("control-plane extra header ignored: the name is protected", { header: name });
-  }
 }
 
 /** The beginning of a body; the status is known already, so nothing that happens here changes it (P-136). */
@@ -448,18 +352,6 @@ function serverLabels(url: URL): MetricLabels {
   };
 }
 
-function readMetadata(text: string): TunnelMetadata {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new MetadataError("tunnel metadata is not JSON");
-  }
-  if (!isMetadata(parsed)) throw new MetadataError("tunnel metadata lacks id, name or description");
-  return { id: parsed.id, name: parsed.name, description: parsed.description };
-}
-
 /** The `response_timeout` of a reply, in ms; undefined when it says nothing of it. */
 function timeoutIn(text: string): number | undefined {
   let parsed: unknown;
@@ -477,9 +369,4 @@ function headerOf(response: HttpResponse, name: string): string | undefined {
   const lower = name.toLowerCase();
   return response.headers.find(([field]) => field.length === lower.length && field.toLowerCase() === lower)
     ?.[1];
-}
-
-function isMetadata(value: unknown): value is TunnelMetadata {
-  return typeof value === "object" && value !== null &&
-    ["id", "name", "description"].every((key) => typeof Reflect.get(value, key) === "string");
 }

@@ -1,5 +1,5 @@
-import { BodyTooLargeError, NetError } from "../net/mod.ts";
-import { ControlPlaneStatusError, ControlPlaneTimeoutError, MetadataError } from "./control_plane.ts";
+import { BodyTooLargeError, NetError, nextStepOf } from "../net/mod.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError, MetadataError } from "./control_plane_error.ts";
 import { PollBodyError } from "./decode.ts";
 
 /**
@@ -8,16 +8,21 @@ import { PollBodyError } from "./decode.ts";
  * @param peer origin of whom was to be reached, told with a failure to reach it
  */
 export function describeError(error: unknown, peer = ""): string {
-  if (error instanceof NetError) return (peer === "" ? "" : `${peer}: `) + netErrorText(error);
+  if (error instanceof NetError) {
+    const failed = error.peer === "" ? peer : error.peer; // a proxy may stand before whom was to be reached
+    return (failed === "" ? "" : `${failed}: `) + netErrorText(error);
+  }
   if (!(error instanceof Error)) return `unexpected ${typeof error}`;
   if (isWordedHere(error)) return error.message;
   return `unexpected ${error.name}${placeOf(error)}`;
 }
 
-/** The published word for the failure, and the detail where that says more. */
-function netErrorText({ kind, detail }: NetError): string {
+/** The published word for the failure, the detail where that says more, and what to do about it. */
+function netErrorText({ kind, detail, reason }: NetError): string {
   const words = kind.replaceAll("_", " ");
-  return detail.startsWith(words) ? detail : `${words}: ${detail}`;
+  const nextStep = nextStepOf(reason);
+  return (detail.startsWith(words) ? detail : `${words}: ${detail}`) +
+    (nextStep === "" ? "" : `; ${nextStep}`);
 }
 
 function isWordedHere(error: Error): boolean {

@@ -6,3 +6,7 @@ export { Agent } from "./agent.ts";
 export type { AgentDeps, AgentSummary } from "./agent.ts";
 export type { DiscoveryResult } from "./command_run.ts";
 export type { PollState } from "./poll_state.ts";
+export { ControlPlane } from "./control_plane.ts";
+export { ControlPlaneStatusError, ControlPlaneTimeoutError, MetadataError } from "./control_plane_error.ts";
+export { Deadlines } from "./deadlines.ts";
+export { serverInfoValue } from "./server_info.ts";

@@ -4,12 +4,8 @@ import type { Log, Metrics } from "../ops/mod.ts";
 import { sleep } from "./abort.ts";
 import { type BackoffBounds, backoffDelayMs, DEFAULT_BACKOFF } from "./backoff.ts";
 import { type Command, isAside } from "./command.ts";
-import {
-  type ControlPlane,
-  ControlPlaneStatusError,
-  ControlPlaneTimeoutError,
-  type PollReply,
-} from "./control_plane.ts";
+import type { ControlPlane, PollReply } from "./control_plane.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane_error.ts";
 import { decodePoll, PollBodyError } from "./decode.ts";
 import { describeError } from "./error_text.ts";
 import { initialPollState, type PollState } from "./poll_state.ts";

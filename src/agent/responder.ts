@@ -4,12 +4,8 @@ import type { Log, Metrics } from "../ops/mod.ts";
 import { CommandAborted, sleep } from "./abort.ts";
 import { type BackoffBounds, backoffDelayMs } from "./backoff.ts";
 import type { Command } from "./command.ts";
-import {
-  type ControlPlane,
-  ControlPlaneStatusError,
-  ControlPlaneTimeoutError,
-  type EventReply,
-} from "./control_plane.ts";
+import type { ControlPlane, EventReply } from "./control_plane.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_plane_error.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { describeError } from "./error_text.ts";
 import { shownText } from "./shown_text.ts";

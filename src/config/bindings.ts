@@ -8,8 +8,7 @@ import {
 } from "./binding_entry.ts";
 import { canonicalChannelName, HARPOON_CHANNEL, MAIN_CHANNEL } from "./channel_name.ts";
 import { parseCommandLine } from "./command_line.ts";
-import type { MapNode } from "./file_tree.ts";
-import { nodeAt } from "./file_tree.ts";
+import { type MapNode, nodeAt } from "./file_tree.ts";
 import { checkHttpUrl } from "./http_url.ts";
 import { InvalidValueError } from "./invalid_value.ts";
 import { hasPassword, warnLiteralSecret } from "./literal_secret.ts";

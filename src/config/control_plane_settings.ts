@@ -66,7 +66,16 @@ export function readControlPlane(
     backoffMaxMs: BACKOFF_MAX_MS,
     proxy,
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
+    ...readSocket(references),
   };
+}
+
+/** Only read from the environment: a hook for integration tests (CFG-54). */
+const SOCKET_VARIABLE = "TUNNEL_INTEGRATION_TUNNEL_SERVICE_SOCKET_PATH";
+
+function readSocket({ env }: Pick<ReferenceSources, "env">): { readonly unixSocket?: string } {
+  const unixSocket = (lookUp(env, SOCKET_VARIABLE) ?? "").trim();
+  return unixSocket === "" ? {} : { unixSocket };
 }
 
 /** The published service takes client certificates on a host of its own; only this exact URL is meant (CFG-44). */

@@ -1,5 +1,4 @@
-import type { Location } from "./location.ts";
-import { formatLocation } from "./location.ts";
+import { formatLocation, type Location } from "./location.ts";
 import type { SettingReader } from "./setting_reader.ts";
 import type { SettingName } from "./settings.ts";
 

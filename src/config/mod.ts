@@ -51,12 +51,14 @@ export { type EffectiveConfig, effectiveConfig, type EffectiveGroup } from "./ef
 export { isCredentialName } from "./credential_name.ts";
 export { type Json, type JsonSchema, profileJsonSchema } from "./profile_schema.ts";
 export { shownArguments } from "./shown_arguments.ts";
+export { shownEnvironment } from "./shown_environment.ts";
+export { type ShownFile, shownFile } from "./shown_file.ts";
 export { shownProxy, shownUrl } from "./shown_url.ts";
 export { validateProfileText } from "./validate_profile.ts";
 export { hostPattern } from "./host_pattern.ts";
 export { formatLocation, type Location } from "./location.ts";
 export { quote, quoteUrl } from "./quote.ts";
-export { configSourceLabel } from "./select_file.ts";
+export { configSourceLabel, selectFile } from "./select_file.ts";
 export type {
   AdminUiConfig,
   Binding,

@@ -39,6 +39,8 @@ export interface ControlPlaneConfig {
   readonly backoffMaxMs: number;
   readonly proxy: ProxyChoice;
   readonly clientCertificate?: CertificatePaths;
+  /** Every request dials this socket and no proxy; absent when not configured (P-7, CFG-54). */
+  readonly unixSocket?: string;
 }
 
 export interface HttpBinding {

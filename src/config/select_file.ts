@@ -43,6 +43,7 @@ const VARIABLES: Readonly<Record<Selector, string>> = {
 export function selectFile(
   flags: ParsedFlags,
   env: Readonly<Record<string, string>>,
+  os: typeof Deno.build.os = Deno.build.os,
 ): SelectedFile | undefined {
   const flagged = selectedByFlag(flags);
   const selected = flagged ?? selectedByVariable(env);
@@ -53,11 +54,11 @@ export function selectFile(
   try {
     if (selector === "profile") {
       const profile = parseProfileName(value);
-      const profileDir = resolveProfileDir(flags["profile-dir"]?.at(-1), env);
+      const profileDir = resolveProfileDir(flags["profile-dir"]?.at(-1), env, os);
       const path = profilePath(profileDir, profile);
       return { path, source: { ...NO_FILE, profile, profilePath: path, profileDir } };
     }
-    const path = cleanPath(expandHome(value, env, key));
+    const path = cleanPath(expandHome(value, env, key), os);
     const slash = path.lastIndexOf("/");
     const base = path.slice(slash + 1);
     if (!base.endsWith(PROFILE_EXTENSION)) {

@@ -1,4 +1,6 @@
+import { parseCommandLine } from "./command_line.ts";
 import { isCredentialName } from "./credential_name.ts";
+import { InvalidValueError } from "./invalid_value.ts";
 import { parseReference } from "./references.ts";
 import { shownUrl } from "./shown_url.ts";
 
@@ -22,6 +24,16 @@ export function shownArguments(words: readonly string[]): readonly string[] {
     if (/^--?[A-Za-z]/.test(word)) valueOf = word.replace(/^-+/, "");
     return shownText(word);
   });
+}
+
+/** A command line in the same way, without its quotes; nothing of one that cannot be taken apart. */
+export function shownCommandLine(text: string): string {
+  try {
+    return shownArguments(parseCommandLine(text)).join(" ");
+  } catch (error) {
+    if (error instanceof InvalidValueError) return REDACTED;
+    throw error;
+  }
 }
 
 function shownValue(name: string, value: string): string {

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "./e2e_agent.ts";
 import { TARGET_FAULTS } from "./fault_answers.ts";
-import { FaultControlPlane, type Order, type OrderParts } from "./fault_control_plane.ts";
+import { FaultControlPlane, type Order, type OrderParts, servePoll } from "./fault_control_plane.ts";
 import { POLL_FAULTS } from "./fault_polls.ts";
 import { POST_FAULTS } from "./fault_posts.ts";
 import { checkEnd } from "./fault_run.ts";
@@ -36,11 +36,18 @@ export interface ChaosReport {
   readonly faults: number;
   readonly differentFaults: number;
   readonly serverDeaths: number;
+  /** Polls that brought commands which the agent had already. */
+  readonly duplicatingPolls: number;
+  /** Commands that the open poll brought when the stop had begun. */
+  readonly broughtAtStop: number;
   readonly elapsedMs: number;
 }
 
 /** One request in this many meets a fault. */
 const ONE_IN = 7;
+/** One poll in this many, beside those, delivers something twice: no run may go by without it. */
+const DUPLICATE_ONE_IN = 10;
+const DUPLICATES = ["every command twice", "commands that were delivered before"] as const;
 /** One poll in this many finds the port closed a moment later. */
 const OUTAGE_ONE_IN = 150;
 const OUTAGE_MS = 60;
@@ -74,11 +81,18 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
   const startedAt = performance.now();
   const dice = new Dice(seed);
   const met = new Map<string, number>();
-  const choose = (what: string, names: readonly string[], ...key: readonly (string | number)[]) => {
-    const name = dice.oneIn(ONE_IN, what, ...key) ? dice.pick(names, what, ...key) : undefined;
+  const chooseOneIn = (
+    count: number,
+    what: string,
+    names: readonly string[],
+    ...key: readonly (string | number)[]
+  ) => {
+    const name = dice.oneIn(count, what, ...key) ? dice.pick(names, what, ...key) : undefined;
     if (name !== undefined) met.set(`${what}: ${name}`, (met.get(`${what}: ${name}`) ?? 0) + 1);
     return name;
   };
+  const choose: Choose = (...choice) => chooseOneIn(ONE_IN, ...choice);
+  let duplicatingPolls = 0;
   await using controlPlane = await FaultControlPlane.start();
   await using target = await FaultTarget.start();
   await using stdio = new FaultStdio();
@@ -109,7 +123,9 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
       if (parts.params?.fault === undefined && parts.channel === undefined) harmless.add(order);
     }
     if (dice.oneIn(OUTAGE_ONE_IN, "outage", poll.number)) away = away.then(() => outage(controlPlane));
-    const name = choose("poll", Object.keys(POLL_FAULTS), poll.number);
+    const duplicate = chooseOneIn(DUPLICATE_ONE_IN, "duplicating poll", DUPLICATES, poll.number);
+    const name = duplicate ?? choose("poll", Object.keys(POLL_FAULTS), poll.number);
+    if (DUPLICATES.some((known) => known === name)) duplicatingPolls++;
     return name === undefined ? undefined : POLL_FAULTS[name as keyof typeof POLL_FAULTS];
   };
   controlPlane.onPost = ({ order, respType, attempt }) => {
@@ -124,7 +140,7 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
     onProgress?.(`${controlPlane.answered} answered, ${controlPlane.polls} polls, ${seconds} s`);
   }
   await checkMetrics(agent);
-  agent.program.signal("SIGTERM");
+  const deliveredBefore = await stopUnderOpenPoll(agent, controlPlane);
   await agent.program.ended(90_000);
   await away;
   await checkEnd({ controlPlane, target, agent });
@@ -144,8 +160,31 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
     faults: [...met.values()].reduce((sum, count) => sum + count, 0),
     differentFaults: met.size,
     serverDeaths: agent.events("stdio MCP command exited").length,
+    duplicatingPolls,
+    broughtAtStop: delivered.length - deliveredBefore,
     elapsedMs: performance.now() - startedAt,
   };
+}
+
+/**
+ * Sends SIGTERM while a poll is open, which comes back with commands when the agent has begun to stop.
+ * @returns how many commands had been delivered before
+ */
+async function stopUnderOpenPoll(agent: AgentProgram, controlPlane: FaultControlPlane): Promise<number> {
+  const stopping = Promise.withResolvers<void>();
+  let held = false;
+  controlPlane.onPoll = () => async (poll) => {
+    held = true;
+    await Promise.race([stopping.promise, poll.exchange.gone]);
+    await servePoll(poll);
+  };
+  controlPlane.add();
+  await agent.program.until("a poll that the stop meets", () => held);
+  const deliveredBefore = controlPlane.deliveredOrders.length;
+  agent.program.signal("SIGTERM");
+  await agent.untilEvent("stopping control-plane poller");
+  stopping.resolve();
+  return deliveredBefore;
 }
 
 function isGood({ kind, answer }: Order): boolean {

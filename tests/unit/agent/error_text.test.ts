@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "../../../src/agent/control_plane.ts";
+import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "../../../src/agent/control_plane_error.ts";
 import { PollBodyError } from "../../../src/agent/decode.ts";
 import { describeError } from "../../../src/agent/error_text.ts";
 import { BodyTooLargeError, NetError } from "../../../src/net/mod.ts";

@@ -53,6 +53,10 @@ function broken(value: unknown, schema: JsonSchema, path = "$"): string[] {
   return found;
 }
 
+function nameOfType(value: unknown): string {
+  return typeof value;
+}
+
 function isOfType(value: unknown, type: string): boolean {
   switch (type) {
     case "null":
@@ -64,7 +68,7 @@ function isOfType(value: unknown, type: string): boolean {
     case "integer":
       return Number.isInteger(value);
     default:
-      return typeof value === type;
+      return type === nameOfType(value);
   }
 }
 
@@ -136,7 +140,7 @@ for (const [index, yaml] of ACCEPTED.entries()) {
     const key = yaml.includes("api_key") ? {} : { CONTROL_PLANE_API_KEY: "k" };
     loadAll({
       yaml,
-      env: { ...env, ...more, ...key, K: "k", P: "http://p", CA: "/ca" },
+      env: { ...env, ...more, ...key, K: "k", P: "http://p", CA: "/ca" } as Record<string, string>,
       files: { "/k": "k" },
     });
   });

@@ -150,6 +150,15 @@ for (const [rule, flag, env, dir] of DIRECTORIES) {
   });
 }
 
+Deno.test("on Windows a backslash separates as well [CFG-28]", () => {
+  const selected = selectFile({ "profile-file": ["C:\\p\\..\\q\\demo.yaml"] }, {}, "windows");
+  assert.deepEqual(
+    [selected?.path, selected?.source.profile, selected?.source.profileDir],
+    ["C:/q/demo.yaml", "demo", "C:/q"],
+  );
+  assert.throws(() => selectFile({ "profile-file": ["C:\\demo.yaml"] }, {}, "linux"), ConfigError);
+});
+
 Deno.test("on Windows, and nowhere else, APPDATA is the last resort [CFG-29]", () => {
   assert.equal(resolveProfileDir(undefined, { APPDATA: "C:\\A" }, "windows"), "C:\\A\\tunnel-client");
   assert.throws(() => resolveProfileDir(undefined, { APPDATA: "/a" }, "linux"), ConfigError);

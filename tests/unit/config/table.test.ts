@@ -140,3 +140,9 @@ Deno.test("what the table has besides is marked with the version that brought it
   const known = new Set(KEYS.map(({ yaml }) => yaml));
   assert.deepEqual(members.filter(({ path, since }) => known.has(path) === (since !== undefined)), []);
 });
+
+Deno.test("there are fourteen old spellings, each with dashes for the dots [CFG-13]", () => {
+  const aliases = settings.flatMap(({ name, alias }) => alias === undefined ? [] : [[name, alias] as const]);
+  assert.equal(aliases.length, 14);
+  for (const [name, alias] of aliases) assert.equal(alias, name.replaceAll(".", "-"));
+});
