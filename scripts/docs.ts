@@ -4,6 +4,7 @@
  */
 import { commandsPage } from "./commands_page.ts";
 import { configurationPage } from "./configuration_page.ts";
+import { sampleProfiles } from "./sample_profiles.ts";
 import { METRIC_TABLE, type MetricRow } from "../src/ops/mod.ts";
 
 const NOTICE = "<!-- Written by `deno task docs` from the code; edit the table there. -->";
@@ -12,6 +13,7 @@ const PAGES: Readonly<Record<string, string>> = {
   "docs/commands.md": await commandsPage(NOTICE),
   "docs/configuration.md": configurationPage(NOTICE),
   "docs/metrics.md": metricsPage(METRIC_TABLE),
+  ...sampleProfiles(),
 };
 
 const root = new URL("../", import.meta.url);

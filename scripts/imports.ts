@@ -6,7 +6,24 @@ import { fileURLToPath as fromFileUrl, pathToFileURL as toFileUrl } from "node:u
 
 /** Which rooms a room may import from; types count like values. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["admin", "agent", "channels", "config", "net", "ops", "relay", "sandbox", "stub", "json"],
+  cli: [
+    "admin",
+    "agent",
+    "channels",
+    "config",
+    "doctor",
+    "json",
+    "net",
+    "ops",
+    "preflight",
+    "profiles",
+    "relay",
+    "sandbox",
+    "stub",
+  ],
+  profiles: ["channels", "config"],
+  preflight: ["channels", "config", "net", "ops", "sandbox"],
+  doctor: ["agent", "channels", "config", "net", "oauth", "ops", "preflight", "sandbox"],
   sandbox: ["agent", "channels", "config", "net", "oauth", "ops", "stub"],
   admin: ["agent", "config", "net"],
   agent: ["channels", "config", "json", "net", "ops"],
@@ -25,9 +42,9 @@ const AGENT_DOORS: Readonly<Record<string, readonly string[]>> = {
   admin: ["src/agent/wire.ts", "src/agent/service_error.ts"],
 };
 
-/** Side doors for the agent's thread into rooms whose `mod.ts` would load much more: every module delays the first poll. */
+/** Side doors into rooms whose `mod.ts` would load much more than a thread needs: every module delays the first poll. */
 const LEAN_DOORS: Readonly<Record<string, readonly string[]>> = {
-  sandbox: ["src/ops/agent_side.ts"],
+  sandbox: ["src/ops/agent_side.ts", "src/net/ways.ts"],
   channels: ["src/config/duration.ts"],
   oauth: ["src/config/duration.ts"],
 };

@@ -11,6 +11,8 @@ export interface PollState {
   lastError: string;
   /** Polling rests on purpose, because the local queue is full. */
   paused: boolean;
+  /** Set while polls ask for less than configured, because something on the way cuts longer ones; see `poll_wait.ts`. */
+  shortened: { readonly waitMs: number; readonly cutAfterMs: number } | undefined;
 }
 
 export function initialPollState(): PollState {
@@ -21,5 +23,6 @@ export function initialPollState(): PollState {
     lastStatus: 0,
     lastError: "",
     paused: false,
+    shortened: undefined,
   };
 }

@@ -9,6 +9,7 @@ import { ControlPlaneStatusError, ControlPlaneTimeoutError } from "./control_pla
 import { decodePoll, PollBodyError } from "./decode.ts";
 import { describeError } from "./error_text.ts";
 import { initialPollState, type PollState } from "./poll_state.ts";
+import { PollWait, type WaitChange } from "./poll_wait.ts";
 import type { CommandQueue } from "./queue.ts";
 import { shownText } from "./shown_text.ts";
 import {
@@ -58,12 +59,15 @@ export class Poller {
   readonly #wake = new AbortController();
   #draining = false;
   #open = false;
+  readonly #wait: PollWait;
   #askedWaitMs = 0;
   #authRefused = false;
   #releasedAt = -Infinity;
   #ended: Promise<void> | undefined;
 
-  constructor(private readonly options: PollerOptions, private readonly deps: PollerDeps) {}
+  constructor(private readonly options: PollerOptions, private readonly deps: PollerDeps) {
+    this.#wait = new PollWait(options.waitMs);
+  }
 
   start(): void {
     this.deps.log.info("poller started");
@@ -172,7 +176,7 @@ export class Poller {
 
   /** After a failure the first held poll is short: only its end proves that polling works again. */
   get #waitMs(): number {
-    const { waitMs } = this.options;
+    const { waitMs } = this.#wait;
     return this.state.consecutiveFailures > 0 ? Math.min(waitMs, RECOVERY_WAIT_MS) : waitMs;
   }
 
@@ -191,14 +195,33 @@ export class Poller {
       const headersComplete = controlPlane.hasFeature(FEATURE_CONNECTOR_HEADERS);
       const decoded = decodePoll(reply.text ?? "{}", reply.receivedAt, { headersComplete });
       this.#open = false;
+      this.#noteWait(this.#wait.returned(performance.now() - startedAt, this.#askedWaitMs));
       this.#succeeded(reply, startedAt);
       return decoded;
     } catch (error) {
       this.#open = false;
       metrics.observe("commands_poll_latency_seconds", seconds(startedAt), { error: "true" });
-      if (!this.#stop.signal.aborted) await this.#failed(error);
+      if (this.#stop.signal.aborted) return undefined;
+      this.#noteWait(this.#wait.failed(error, performance.now() - startedAt, this.#askedWaitMs));
+      await this.#failed(error);
       return undefined;
     }
+  }
+
+  /** Keeps the state up to date and says once that polls are cut, and once that they are not any more. */
+  #noteWait(change: WaitChange): void {
+    const { log } = this.deps;
+    const shortened = this.state.shortened = this.#wait.shortened;
+    if (change === "restored") log.info("polls are not cut any more; asking for the configured wait again");
+    if (change !== "shortened") return;
+    log.warn("something on the way cuts long polls; asking for shorter ones", {
+      cut_after_ms: Math.round(shortened?.cutAfterMs ?? 0),
+      poll_timeout_ms: this.options.waitMs,
+      shortened_to_ms: Math.round(this.#wait.waitMs),
+      mitigation:
+        "let proxies and firewalls keep a quiet request open for longer than control-plane.poll-timeout, " +
+        "or configure a shorter one",
+    });
   }
 
   #succeeded(reply: PollReply, startedAt: number): void {

@@ -26,6 +26,15 @@ export type { HeaderScope, HttpTarget, HttpTargetOptions } from "./http/target.t
 export { createMemoryChannel } from "./memory/memory_channel.ts";
 export type { MemoryChannelOptions } from "./memory/memory_channel.ts";
 export type { McpHandler } from "./memory/handler_client.ts";
+export {
+  discoverCall,
+  initializeCall,
+  initializedNotification,
+  isLegacyVersion,
+  readDiscovered,
+  readInitialized,
+} from "./http/probe_messages.ts";
+export type { ServerIdentity, Session } from "./http/probe_messages.ts";
 export { runStartupProbe } from "./probe.ts";
 export type { ProbeResult, ProbeState, StartupProbe, StartupProbeOptions } from "./probe.ts";
 

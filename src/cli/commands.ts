@@ -21,6 +21,16 @@ const DEV: GroupCommand = {
 /** Everything a person can type, in the order of the root help. One entry here is all that a new command needs. */
 const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "init",
+    summary: "Make a profile, from flags or by answering questions",
+    load: () => loadCommand<typeof import("./init.ts")>("./init.ts", import.meta.url),
+  },
+  {
+    name: "doctor",
+    summary: "Look at a configuration before you run it, and say what to do",
+    load: () => loadCommand<typeof import("./doctor.ts")>("./doctor.ts", import.meta.url),
+  },
+  {
     name: "health",
     summary: "Ask a running agent how it is",
     load: () => loadCommand<typeof import("./health.ts")>("./health.ts", import.meta.url),
@@ -44,6 +54,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: "dev",
     summary: "Tools for developers: proxy, mcp-stub",
     load: () => Promise.resolve(DEV),
+  },
+  {
+    name: "profiles",
+    summary: "List, show, add, edit, check and delete profiles",
+    load: () => loadCommand<typeof import("./profiles.ts")>("./profiles.ts", import.meta.url),
   },
   {
     name: "admin",

@@ -9,7 +9,7 @@ function lineOf({ path, word, value, description }: CompletionRow, descriptions:
   return [path, word, codeOf(value), descriptions === "with-descriptions" ? description : ""].join("|");
 }
 
-/** `-` nothing follows, `?` anything, `@file`, `@dir`, `@profile`, or the words themselves. */
+/** `-` nothing follows, `?` anything, `@file`, `@dir`, `@profile`, `@sample`, or the words themselves. */
 function codeOf(value: CompletedValue): string {
   switch (value.kind) {
     case "none":
@@ -22,6 +22,8 @@ function codeOf(value: CompletedValue): string {
       return "@dir";
     case "profile":
       return "@profile";
+    case "sample":
+      return "@sample";
     case "words":
       return value.words.join(" ");
   }
@@ -43,17 +45,21 @@ ${linesOf(rows, descriptions).join("\n")}
 TABLE
 }
 
+_tunnel_client_names() { # typed, and the words of a command that lists name<tab>more
+  local typed=$1 name rest
+  shift
+  "${"${COMP_WORDS[0]}"}" "$@" 2>/dev/null | while IFS=$'\t' read -r name rest; do
+    [ -n "$rest" ] && case "$name" in "$typed"*) printf '%s\n' "$name" ;; esac
+  done
+}
+
 _tunnel_client_values() { # what, typed
-  local name rest
   case "$1" in
     - | '?') ;;
     @file) compgen -f -- "$2" ;;
     @dir) compgen -d -- "$2" ;;
-    @profile)
-      "${"${COMP_WORDS[0]}"}" profiles list 2>/dev/null | while IFS=$'\t' read -r name rest; do
-        [ -n "$rest" ] && printf '%s\n' "$name"
-      done | while read -r name; do case "$name" in "$2"*) printf '%s\n' "$name" ;; esac; done
-      ;;
+    @profile) _tunnel_client_names "$2" profiles list ;;
+    @sample) _tunnel_client_names "$2" profiles samples list ;;
     *) compgen -W "$1" -- "$2" ;;
   esac
 }
@@ -180,7 +186,8 @@ _tunnel-client() {
       - | '?') ;;
       @file) _files ;;
       @dir) _files -/ ;;
-      @profile) compadd -- ${"${${(f)\"$($words[1] profiles list 2>/dev/null)\"}%%$'\\t'*}"} ;;
+      @profile) compadd -- ${"${${(M)${(f)\"$($words[1] profiles list 2>/dev/null)\"}:#*$'\\t'*}%%$'\\t'*}"} ;;
+      @sample) compadd -- ${"${${(f)\"$($words[1] profiles samples list 2>/dev/null)\"}%%$'\\t'*}"} ;;
       *) compadd -- ${"${=row[3]}"} ;;
     esac
   done
@@ -254,6 +261,8 @@ function __tunnel_client_complete
                 __fish_complete_directories "$current" | string replace -r '^' -- "$prefix"
             case @profile
                 $tokens[1] profiles list 2>/dev/null | string match -r '^[^\t]+(?=\t)' | string replace -r '^' -- "$prefix"
+            case @sample
+                $tokens[1] profiles samples list 2>/dev/null | string match -r '^[^\t]+(?=\t)' | string replace -r '^' -- "$prefix"
             case '*'
                 printf "$prefix%s\n" (string split ' ' -- $row[3])
         end
@@ -300,8 +309,9 @@ ${linesOf(rows, descriptions).join("\n")}
                 '?' { }
                 '@file' { }
                 '@dir' { }
-                '@profile' {
-                    $candidates = @(& $commandAst.CommandElements[0].ToString() profiles list 2>$null |
+                { $_ -in '@profile', '@sample' } {
+                    $list = if ($_ -eq '@sample') { 'samples', 'list' } else { , 'list' }
+                    $candidates = @(& $commandAst.CommandElements[0].ToString() profiles @list 2>$null |
                         Where-Object { $_ -match "\t" } | ForEach-Object { ($_ -split "\t")[0] })
                 }
                 default { $candidates = @($row[2] -split ' ') }

@@ -5,7 +5,7 @@ import { everyCommand } from "./tree.ts";
 
 /** What follows a flag, or stands as a word of its own. */
 export type CompletedValue =
-  | { readonly kind: "none" | "any" | "file" | "directory" | "profile" }
+  | { readonly kind: "none" | "any" | "file" | "directory" | "profile" | "sample" }
   | { readonly kind: "words"; readonly words: readonly string[] };
 
 /** One word that can be completed. */
@@ -21,6 +21,9 @@ export interface CompletionRow {
 
 const HELP = { word: "--help", value: { kind: "none" }, description: "Show the help page." } as const;
 const VERSION = { word: "--version", value: { kind: "none" }, description: "Print the version." } as const;
+
+/** Commands whose word is the name of a profile that exists. */
+const NAMES_A_PROFILE = /^profiles (show|path|edit|delete|validate)$/;
 
 /** Every command, flag and positional word of the program. */
 export async function completionTable(): Promise<readonly CompletionRow[]> {
@@ -45,7 +48,7 @@ function rowsOf({ path: fullPath, command, inherited }: PlacedCommand): readonly
     : (command.positionals ?? []).slice(0, 1).map(({ name, help }) => ({
       path,
       word: "*",
-      value: valueNamed(name),
+      value: NAMES_A_PROFILE.test(path) ? { kind: "profile" } as const : valueNamed(name),
       description: firstSentence(help),
     }));
   return [...words, ...flags, ...(path === "" ? [{ path, ...VERSION }] : []), { path, ...HELP }];
@@ -67,8 +70,8 @@ function valueNamed(placeholder: string): CompletedValue {
       return { kind: "file" };
     case "DIR":
       return { kind: "directory" };
-    case "PROFILE":
-      return { kind: "profile" };
+    case "SAMPLE":
+      return { kind: "sample" };
     default:
       return { kind: "any" };
   }

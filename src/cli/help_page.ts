@@ -23,7 +23,7 @@ export async function helpPage(place: PlacedCommand): Promise<string> {
 const ROOT_NOTE = "Every command explains itself with --help; tunnel-client --version prints the version.";
 
 /** The usage lines of a command, without the program's name in front of `usage`. */
-export function usageLines(command: LeafCommand, path: string): readonly string[] {
+function usageLines(command: LeafCommand, path: string): readonly string[] {
   const words = (command.positionals ?? []).map(spell);
   return (command.usage ?? [[...words, "[flags]"].join(" ")]).map((usage) => `${path} ${usage}`);
 }
@@ -48,7 +48,7 @@ function sectionText({ heading, text }: HelpSection): string {
 }
 
 /** The variable of a flag that is a setting under the same name. */
-export function variableOf({ name }: FlagSpec): string | undefined {
+function variableOf({ name }: FlagSpec): string | undefined {
   const settings: readonly Setting[] = SETTINGS;
   return settings.find((setting) => setting.name === name)?.env;
 }

@@ -3,8 +3,7 @@
  * {@link NetError} that says which step failed.
  *
  * {@link createRouteClient} makes the client of a {@link Route}: through proxies, Unix sockets, with roots and client
- * certificates. {@link createTargetClient} goes straight to its targets, {@link createFetchClient} does so by `fetch`;
- * all have one face. {@link resolveProxy} is the one answer to how a request leaves, for traffic and for what is shown.
+ * certificates. {@link createTargetClient} goes straight to its targets; both have one face. {@link resolveProxy} is the one answer to how a request leaves, for traffic and for what is shown.
  */
 export { BodyTooLargeError } from "./http.ts";
 export type { HeaderPairs, HttpBody, HttpClient, HttpRequest, HttpResponse } from "./http.ts";
@@ -31,8 +30,16 @@ export {
   targetAddress,
 } from "./proxy.ts";
 export type { Proxy, ProxyDecision, RouteDescription } from "./proxy.ts";
-export { createFetchClient } from "./fetch_client.ts";
-export type { FetchClientOptions } from "./fetch_client.ts";
+export { checkProxy } from "./proxy_check.ts";
+export type { ProxyCheck, ProxyCheckFailure, ProxyCheckReason } from "./proxy_check.ts";
+export { TlsMaterialError } from "./pem.ts";
+export type { ReadFile } from "./pem.ts";
+export { loadCaBundle, loadClientCertificate } from "./tls_material.ts";
+export type { CaBundle, ClientCertificateFiles, ExtraBundle, TrustedCertificate } from "./tls_material.ts";
+export { loadSystemRoots } from "./system_roots.ts";
+export type { ListFolder, SystemRoots, SystemTrust } from "./system_roots.ts";
+export { watchMaterial } from "./watch_material.ts";
+export type { MaterialWatch } from "./watch_material.ts";
 export { createTargetClient } from "./target_client.ts";
 export type { TargetClientOptions } from "./target_client.ts";
 export type { Dial, Endpoint, Wire } from "./dial.ts";

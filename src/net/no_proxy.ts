@@ -1,5 +1,6 @@
 /** `NO_PROXY`: which targets the conventional proxy variables do not apply to (CFG-61, PX-7). */
-import { BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
+import { nodeNet } from "./node_modules.ts";
 
 interface DomainRule {
   /** With its leading dot. */
@@ -25,12 +26,15 @@ export interface NoProxy {
 
 /** The host is this machine; the conventional variables never apply to it. */
 export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || contains(LOOPBACK, hostname);
+  return hostname === "localhost" || contains(loopback(), hostname);
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
-LOOPBACK.addAddress("::1", "ipv6");
+function loopback(): BlockList {
+  const list = new (nodeNet().BlockList)();
+  list.addSubnet("127.0.0.0", 8, "ipv4");
+  list.addAddress("::1", "ipv6");
+  return list;
+}
 
 /**
  * Parses the list: entries between commas, trimmed, in any letter case; `*`, an address, a network, `host` (with its
@@ -38,6 +42,7 @@ LOOPBACK.addAddress("::1", "ipv6");
  * these matches nothing.
  */
 export function parseNoProxy(text: string): NoProxy {
+  const { BlockList, isIP } = nodeNet();
   const domains: DomainRule[] = [];
   const addresses: AddressRule[] = [];
   for (const part of text.split(",")) {
@@ -79,6 +84,7 @@ export function parseNoProxy(text: string): NoProxy {
 const EVERYTHING: NoProxy = { matches: () => true };
 
 function parseNetwork(entry: string): BlockList | undefined {
+  const { BlockList, isIP } = nodeNet();
   const match = /^([0-9a-f.:]+)\/([0-9]{1,3})$/.exec(entry);
   const [, address = "", digits = ""] = match ?? [];
   const family = isIP(address);
@@ -104,6 +110,6 @@ function asciiName(name: string): string {
 }
 
 function contains(list: BlockList, hostname: string): boolean {
-  const family = isIP(hostname);
+  const family = nodeNet().isIP(hostname);
   return family !== 0 && list.check(hostname, family === 4 ? "ipv4" : "ipv6");
 }

@@ -51,27 +51,33 @@ export class NodeTls {
    * @throws {NetError} when the peer is not trusted, with the reason
    */
   async secure(open: Open, who: Handshake, signal: AbortSignal): Promise<Wire> {
-    const { hostname } = who;
-    // Handing over all roots costs 25 ms per connection, so the route's own ones are tried alone first.
-    if (this.#caPem !== undefined && !this.#elsewhereSigned.has(hostname)) {
+    let refused: unknown;
+    for (const roots of this.#rootsInTurn(who.hostname)) {
       try {
-        return new StreamWire(await this.#handshake(open, who, this.#trusting([this.#caPem]), signal));
+        const wire = new StreamWire(await this.#handshake(open, who, this.#trusting(roots), signal));
+        if (roots === undefined) this.#elsewhereSigned.add(who.hostname);
+        else this.#elsewhereSigned.delete(who.hostname);
+        return wire;
       } catch (error) {
         if (!isUntrusted(error)) throw error;
+        refused = error;
       }
     }
-    const roots = this.#caPem === undefined ? undefined : [...tls.getCACertificates("default"), this.#caPem];
-    try {
-      const wire = new StreamWire(await this.#handshake(open, who, this.#trusting(roots), signal));
-      this.#elsewhereSigned.add(hostname);
-      return wire;
-    } catch (error) {
-      if (!isUntrusted(error)) throw error;
-      const seen = await this.#look(open, who, signal);
-      if (seen === undefined) throw error;
-      const { kind, detail, reason } = seen;
-      throw new NetError(kind, detail, false, { cause: error, reason, peer: who.step.peer.shown });
-    }
+    const seen = await this.#look(open, who, signal);
+    if (seen === undefined) throw refused;
+    const { kind, detail, reason } = seen;
+    throw new NetError(kind, detail, false, { cause: refused, reason, peer: who.step.peer.shown });
+  }
+
+  /**
+   * The roots to try, those that fitted last time first; undefined stands for those of the process. They are not joined:
+   * a sandboxed thread has no right to the latter as text, and parsing them again costs 25 ms per connection. A chain
+   * ends in one root, so trusting one or the other is trusting both.
+   */
+  #rootsInTurn(hostname: string): readonly (string[] | undefined)[] {
+    if (this.#caPem === undefined) return [undefined];
+    const own = [this.#caPem];
+    return this.#elsewhereSigned.has(hostname) ? [undefined, own] : [own, undefined];
   }
 
   #trusting(roots: string[] | undefined): Trust {
@@ -103,7 +109,12 @@ export class NodeTls {
 
   async #handshake(open: Open, who: Handshake, trust: Trust, signal: AbortSignal): Promise<tls.TLSSocket> {
     const stream = new WireStream(await open(signal));
-    return await step(who.step, signal, (stop) => handshake(stream, who.hostname, trust, stop));
+    try {
+      return await step(who.step, signal, (stop) => handshake(stream, who.hostname, trust, stop));
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
   }
 }
 
@@ -135,7 +146,6 @@ async function handshake(
     return await promise;
   } catch (error) {
     socket.destroy();
-    stream.destroy();
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -1,6 +1,6 @@
 /** Which proxy a request takes: one answer for traffic, health checks and everything that is shown (CFG-58 … CFG-63). */
-import { createHash } from "node:crypto";
 import { isLoopback, parseNoProxy } from "./no_proxy.ts";
+import { nodeCrypto } from "./node_modules.ts";
 import type { EnvironmentProxy, ProxyVariable, Route } from "./route.ts";
 import { bareHostname, basicAuthorization, percentDecoded } from "./url_parts.ts";
 
@@ -99,7 +99,7 @@ export function parseProxy(text: string): Proxy | undefined {
 
 /** Id of a proxy in metrics and routes: hex SHA-256 of its shown form (CFG-63). */
 export function proxyId(proxy: Pick<Proxy, "shown">): string {
-  return createHash("sha256").update(proxy.shown).digest("hex");
+  return nodeCrypto().createHash("sha256").update(proxy.shown).digest("hex");
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from "./dial.ts";
 import { CLOSED_IN_HANDSHAKE, type Failure, failureOfSocketPath } from "./failure.ts";
 import { NetError } from "./net_error.ts";
-import { hasNodeTls, NodeTls, type Open } from "./node_tls.ts";
+import type { NodeTls, Open } from "./node_tls.ts";
 import type { Proxy } from "./proxy.ts";
 import type { ClientCertificate } from "./route.ts";
 import { connectSocks5 } from "./socks5.ts";
@@ -32,11 +32,11 @@ export interface RouteDialOptions {
 /** Dials of one route. Client certificates are only ever shown to targets, never to a proxy (TL-6). */
 export class RouteDialer {
   readonly #options: RouteDialOptions;
-  readonly #plainTls: NodeTls;
+  readonly #plainTls: LazyNodeTls;
 
   constructor(options: RouteDialOptions) {
     this.#options = options;
-    this.#plainTls = new NodeTls(options.caPem, undefined);
+    this.#plainTls = lazyNodeTls(options.caPem, undefined);
   }
 
   /** Straight to the target. */
@@ -111,22 +111,23 @@ export class RouteDialer {
   ): Dial {
     const nodeTls = certificate === undefined
       ? this.#plainTls
-      : new NodeTls(this.#options.caPem, certificate);
+      : lazyNodeTls(this.#options.caPem, certificate);
     return async (endpoint, signal) => {
       const { hostname } = endpoint;
       const peer: Peer = { shown: peerOf(endpoint), role: "target" };
       const open = way(endpoint, peer);
-      if (certificate !== undefined && isDirect && endpoint.secure && !hasNodeTls) {
+      if (certificate !== undefined && isDirect && endpoint.secure && !(await nodeTls()).isUsable) {
         return await this.#connectTls(endpoint, certificate, peer, signal);
       }
       const wire = await open(signal);
       if (!endpoint.secure) return wire;
       if (certificate === undefined && isTcp(wire)) return await this.#startTls(wire, hostname, peer, signal);
-      if (!hasNodeTls) {
+      const { isUsable, speaker } = await nodeTls();
+      if (!isUsable) {
         closeWire(wire);
         throw new NetError("tls", NEEDS_NEWER_DENO, false, { peer: peer.shown });
       }
-      return await nodeTls.secure(firstOf(wire, open), { hostname, step: this.#handshakeOf(peer) }, signal);
+      return await speaker.secure(firstOf(wire, open), { hostname, step: this.#handshakeOf(peer) }, signal);
     };
   }
 
@@ -145,12 +146,14 @@ export class RouteDialer {
     return step(limit, signal, (stop) => connectUnix(path, stop));
   }
 
-  #startTls(wire: Deno.TcpConn, hostname: string, peer: Peer, signal: AbortSignal): Promise<Wire> {
-    return step(
-      this.#handshakeOf(peer),
-      signal,
-      (stop) => startTls(wire, hostname, this.#options.caPem, stop),
-    );
+  async #startTls(wire: Deno.TcpConn, hostname: string, peer: Peer, signal: AbortSignal): Promise<Wire> {
+    const { caPem } = this.#options;
+    try {
+      return await step(this.#handshakeOf(peer), signal, (stop) => startTls(wire, hostname, caPem, stop));
+    } catch (error) {
+      closeWire(wire); // it has not even begun when the signal was aborted in between
+      throw error;
+    }
   }
 
   /** For Deno before 2.9, whose `node:tls` shows no certificate; Nagle's algorithm cannot be switched off there. */
@@ -196,6 +199,18 @@ export class RouteDialer {
 
 const NEEDS_NEWER_DENO =
   "TLS inside a TLS connection, on a Unix socket, or with a client certificate inside a proxy's tunnel needs Deno 2.9";
+
+/** `node:tls` as one certificate speaks it; loaded for the first connection that needs it. */
+type LazyNodeTls = () => Promise<{ readonly isUsable: boolean; readonly speaker: NodeTls }>;
+
+function lazyNodeTls(caPem: string | undefined, certificate: ClientCertificate | undefined): LazyNodeTls {
+  let loaded: ReturnType<LazyNodeTls> | undefined;
+  const load = async () => {
+    const { hasNodeTls, NodeTls } = await import("./node_tls.ts");
+    return { isUsable: hasNodeTls, speaker: new NodeTls(caPem, certificate) };
+  };
+  return () => loaded ??= load();
+}
 
 function failureOfHandshake(error: unknown): Failure | undefined {
   // `node:tls` gives an ordinary end the code of a reset.

@@ -1,7 +1,7 @@
 /** A connection through a SOCKS 5 proxy (RFC 1928), with user and password if it asks for them (RFC 1929). */
-import { isIP } from "node:net";
 import type { Endpoint, Wire } from "./dial.ts";
 import { NetError } from "./net_error.ts";
+import { nodeNet } from "./node_modules.ts";
 import type { Proxy } from "./proxy.ts";
 import { proxyMisunderstood, proxyRefuses } from "./proxy_failure.ts";
 import { proxyPeer, writeAll } from "./tunnel.ts";
@@ -67,7 +67,7 @@ function refusesCredentials(peer: string, had: boolean): NetError {
 
 /** Type, then the address, or the length of a name and the name. */
 function addressOf(hostname: string): number[] {
-  const family = isIP(hostname);
+  const family = nodeNet().isIP(hostname);
   if (family === 4) return [1, ...hostname.split(".").map(Number)];
   if (family === 6) return [4, ...ipv6Bytes(hostname)];
   const name = new TextEncoder().encode(hostname);

@@ -1,5 +1,6 @@
 /** Certificates and keys from files, for the main thread: read, checked, and handed on as text (CFG-55, CFG-56). */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { nodeCrypto } from "./node_modules.ts";
 import { type PemBlock, type ReadFile, readPem, TlsMaterialError } from "./pem.ts";
 
 /** What the trust report says of one certificate (TL-7); names as in the admin API. */
@@ -54,13 +55,13 @@ export async function loadCaBundle(
     const use = "invalid ca-bundle";
     const blocks = (await readPem(path, use, readFile)).filter(isCertificate);
     const seen = blocks.map((block) => ({ block, parsed: parseCertificate(block) }));
-    if (!seen.some(({ parsed }) => parsed instanceof X509Certificate)) {
+    if (seen.every(({ parsed }) => typeof parsed === "string")) {
       const what = blocks.length === 0 ? "no certificate in" : "no certificate that can be parsed in";
       throw new TlsMaterialError(`${use}: ${what} ${path}`);
     }
     for (const { block, parsed } of seen) {
       certificates.push(trustedCertificate(parsed, path));
-      if (!(parsed instanceof X509Certificate)) continue;
+      if (typeof parsed === "string") continue;
       caPem += block.text;
       const doubt = doubtOfDates(parsed, nowMs);
       if (doubt !== undefined) warnings.push(`ca-bundle ${path}: certificate "${nameOf(parsed)}" ${doubt}`);
@@ -103,7 +104,7 @@ export async function loadClientCertificate(
   if (blocks.length === 0) throw new TlsMaterialError(`${certUse}: no certificate in ${certPath}`);
   const chain = blocks.map((block, index) => {
     const parsed = parseCertificate(block);
-    if (parsed instanceof X509Certificate) return parsed;
+    if (typeof parsed !== "string") return parsed;
     throw new TlsMaterialError(`${certUse}: certificate ${index + 1} of ${certPath} is not valid`);
   });
   const keyUse = `invalid ${scope} client key`;
@@ -133,7 +134,7 @@ function keyOf(blocks: readonly PemBlock[], use: string, path: string): { keyPem
     );
   }
   try {
-    return { keyPem: block.text, key: createPrivateKey(block.text) };
+    return { keyPem: block.text, key: nodeCrypto().createPrivateKey(block.text) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new TlsMaterialError(`${use}: the key in ${path} is not valid`);
@@ -147,7 +148,7 @@ function isCertificate({ label }: PemBlock): boolean {
 /** The certificate, or why it cannot be used. */
 function parseCertificate({ text }: PemBlock): X509Certificate | string {
   try {
-    return new X509Certificate(text);
+    return new (nodeCrypto().X509Certificate)(text);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return "certificate cannot be parsed";

@@ -20,28 +20,44 @@ export interface MaterialWatch<T> {
  * that are exchanged (Kubernetes), network file systems. A half-written pair fails its check and is read again.
  * @param current what is in use
  * @param signal ends it
+ * @returns a promise that settles when it has ended
  */
-export function watchMaterial<T>(watch: MaterialWatch<T>, current: T, signal: AbortSignal): void {
-  const { load, changed, failed, everyMs = LOOK_EVERY_MS } = watch;
+export async function watchMaterial<T>(
+  { load, changed, failed, everyMs = LOOK_EVERY_MS }: MaterialWatch<T>,
+  current: T,
+  signal: AbortSignal,
+): Promise<void> {
   let inUse = JSON.stringify(current);
   let lastError = "";
-  let timer: ReturnType<typeof setTimeout>;
-  const look = async () => {
+  while (await waited(everyMs, signal)) {
     try {
       const material = await load();
+      if (signal.aborted) return;
       lastError = "";
       const text = JSON.stringify(material);
-      if (text !== inUse && !signal.aborted) {
-        inUse = text;
-        changed(material);
-      }
+      if (text === inUse) continue;
+      inUse = text;
+      changed(material);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (error.message !== lastError && !signal.aborted) failed(error);
       lastError = error.message;
     }
-    if (!signal.aborted) timer = setTimeout(look, everyMs);
-  };
-  timer = setTimeout(look, everyMs);
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  }
+}
+
+/** Waits; false when the signal was aborted before. */
+function waited(waitMs: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(false);
+    const onAbort = () => {
+      clearTimeout(timer);
+      resolve(false);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve(true);
+    }, waitMs);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
 }

@@ -58,6 +58,10 @@ export class StreamWire implements Wire {
     // A stream that closes without an end was cut off.
     stream.on("close", () => this.#finish({ error: new Deno.errors.UnexpectedEof("closed without an end") }));
     stream.pause();
+    // Nobody would tell of an end that came before.
+    if (stream.destroyed) {
+      this.#finish({ error: stream.errored ?? new Deno.errors.UnexpectedEof("closed without an end") });
+    }
   }
 
   read(into: Uint8Array): Promise<number | null> {

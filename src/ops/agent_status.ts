@@ -12,6 +12,8 @@ export interface AgentStatus {
   readonly pollWaitMs: number;
   /** Startup probe of the channel `main`. */
   readonly probe: ProbeStatus;
+  /** How requests leave, in the order of PH-3. */
+  readonly routes: readonly RouteHealth[];
   /** In the order in which they are bound. */
   readonly channels: readonly ChannelStatus[];
 }
@@ -31,6 +33,47 @@ export interface PollStatus {
   readonly lastStatus: number;
   /** True while polling rests on purpose because the local queue is full (P-40): no success is then expected. */
   readonly paused: boolean;
+  /**
+   * Set while polls ask for a shorter wait than configured, because something on the way cuts longer ones: what they ask
+   * for now, and how long a cut one had lasted.
+   */
+  readonly shortened: { readonly waitMs: number; readonly cutAfterMs: number } | undefined;
+}
+
+/** One way that requests take, in the published names (PX-9). */
+export interface RouteSummary {
+  readonly kind: "control_plane" | "mcp_channel" | "harpoon_target";
+  readonly name: string;
+  /** `host:port`; absent where there is no network. */
+  readonly target?: string;
+  readonly route_mode: "direct" | "proxy";
+  readonly proxy_source: string;
+  /** Lower-case `scheme://host[:port]`. */
+  readonly proxy_url?: string;
+  readonly proxy_id?: string;
+}
+
+/** One check of a proxy, in the published names (PX-17). */
+export interface ProxyCheckRecord {
+  /** RFC 3339. */
+  readonly timestamp: string;
+  readonly success: boolean;
+  readonly tcp_duration_ms?: number;
+  readonly connect_duration_ms?: number;
+  readonly error_phase?: "tcp" | "connect";
+  readonly error_reason?: string;
+  readonly http_status_category?: string;
+}
+
+/** A route and how its proxy is doing, in the published names (PH-2). */
+export interface RouteHealth {
+  readonly route: RouteSummary;
+  /** A proxied route is `unhealthy` until its first check (PH-4). */
+  readonly health_state: "direct" | "healthy" | "unhealthy";
+  readonly last_check?: string;
+  readonly last_success?: string;
+  /** The last ten checks, oldest first; absent for direct routes. */
+  readonly history?: readonly ProxyCheckRecord[];
 }
 
 /**

@@ -17,6 +17,11 @@ interface CounterCell {
   value: number;
 }
 
+interface GaugeCell {
+  readonly labels: MetricLabels;
+  readonly read: () => number;
+}
+
 interface HistogramCell {
   readonly labels: MetricLabels;
   readonly bucketCounts: number[];
@@ -44,11 +49,11 @@ const NO_LABELS: MetricLabels = {};
 export function createMetricStore(): MetricStore {
   const counters = new Map<string, Family<MetricRow, CounterCell>>();
   const histograms = new Map<string, Family<HistogramRow, HistogramCell>>();
-  const gauges = new Map<string, (() => number) | undefined>();
+  const gauges = new Map<string, Map<string, GaugeCell>>();
   for (const row of METRIC_TABLE) {
     if (row.type === "counter") counters.set(row.name, family(row, (labels) => ({ labels, value: 0 })));
     else if (row.type === "histogram") histograms.set(row.name, family(row, emptyHistogram(row)));
-    else gauges.set(row.name, undefined);
+    else gauges.set(row.name, new Map());
   }
 
   function count(name: string, labels: MetricLabels = NO_LABELS, by = 1): void {
@@ -74,14 +79,15 @@ export function createMetricStore(): MetricStore {
   return {
     count,
     observe,
-    gauge(name, read) {
-      if (gauges.has(name)) gauges.set(name, read);
-      else reject();
+    gauge(name, read, labels = NO_LABELS) {
+      const cells = gauges.get(name);
+      if (cells === undefined) reject();
+      else cells.set(JSON.stringify(labels), { labels, read });
     },
     snapshot() {
       const gaugeSeries: MetricSeries[] = [];
-      for (const [name, read] of gauges) {
-        if (read !== undefined) gaugeSeries.push({ name, labels: NO_LABELS, value: read() });
+      for (const [name, cells] of gauges) {
+        for (const { labels, read } of cells.values()) gaugeSeries.push({ name, labels, value: read() });
       }
       return {
         counters: [...counters.values()].flatMap(({ row, cells }) =>

@@ -122,8 +122,9 @@ function gauge(
   help: string,
   unit: string,
   afterRestart: GaugeRow["afterRestart"] = "replace",
+  labels: readonly LabelRow[] = [],
 ): GaugeRow {
-  return { type: "gauge", name, help, unit, labels: [], afterRestart };
+  return { type: "gauge", name, help, unit, labels, afterRestart };
 }
 
 function histogram(
@@ -249,6 +250,36 @@ export const METRIC_TABLE: readonly MetricRow[] = [
     "messages",
     [{ name: "channel" }],
   ),
+
+  gauge("proxy_health_state", "1 while the last check of the proxy went well, else 0.", "0/1", "replace", [
+    { name: "proxy_id" },
+  ]),
+  gauge(
+    "proxy_last_check_timestamp",
+    "Unix time of the last check of the proxy; absent before the first.",
+    "seconds",
+    "highest",
+    [{ name: "proxy_id" }],
+  ),
+  gauge(
+    "proxy_last_success_timestamp",
+    "Unix time of the last check that went well; absent before the first.",
+    "seconds",
+    "highest",
+    [{ name: "proxy_id" }],
+  ),
+  histogram(
+    "proxy_check_phase_duration_seconds",
+    "Duration of one phase of a check: the TCP connection, or TLS and CONNECT.",
+    "seconds",
+    BUCKETS_D_FINE,
+    [{ name: "proxy_id" }, { name: "phase" }],
+  ),
+  counter("proxy_check_failures_total", "Checks of proxies that failed.", "checks", [
+    { name: "proxy_id" },
+    { name: "phase" },
+    { name: "reason" },
+  ]),
 
   histogram(
     "http_client_request_duration_seconds",

@@ -5,7 +5,7 @@
  * Importing this file is cheap; Hono, prom-client and the page load when the listener starts or is first scraped.
  */
 export { agedStatus } from "./agent_status.ts";
-export type { AgentStatus, ChannelStatus, PollStatus, ProbeStatus } from "./agent_status.ts";
+export type { AgentStatus, ChannelStatus, PollStatus, ProbeStatus, RouteHealth } from "./agent_status.ts";
 export { createBatchLog } from "./batch_log.ts";
 export type { BatchLog, BatchLogOptions } from "./batch_log.ts";
 export { createExposition } from "./exposition.ts";
@@ -40,7 +40,10 @@ export type { Readiness, ReadinessCheck } from "./readiness.ts";
 export { writeFileAtomically } from "./atomic_file.ts";
 export { createRedactor } from "./redactor.ts";
 export type { Redactor } from "./redactor.ts";
+export { runningOwnerOf } from "./pid_file.ts";
 export { StartError } from "./start_error.ts";
+export type { TrustReport } from "./system_json.ts";
+export { clearSocketPath } from "./unix_socket.ts";
 export type { ProgramFacts } from "./status_json.ts";
 export { createBatchTimeline, createTimelineRing } from "./timeline.ts";
 export type { BatchTimeline, TimelineRing } from "./timeline.ts";

@@ -40,8 +40,8 @@ export interface Metrics {
   count(name: string, labels?: MetricLabels, by?: number): void;
   /** Puts one value, in the metric's own unit, into a histogram. */
   observe(name: string, value: number, labels?: MetricLabels): void;
-  /** Registers the reader of a gauge. */
-  gauge(name: string, read: () => number): void;
+  /** Registers the reader of a gauge, of each label set its own where the gauge has labels. */
+  gauge(name: string, read: () => number, labels?: MetricLabels): void;
 }
 
 /** Cumulative values of every metric that has been touched; plain data, so it crosses threads. */

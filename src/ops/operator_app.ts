@@ -8,12 +8,15 @@ import type { Log, TimelineEntry } from "./observe.ts";
 import { evaluateReadiness } from "./readiness.ts";
 import type { Redactor } from "./redactor.ts";
 import { checksJson, type ProgramFacts, statusJson } from "./status_json.ts";
+import { systemJson, type TrustReport } from "./system_json.ts";
 
 /** Where the listener gets what it shows. */
 export interface OperatorProviders {
   readonly facts: ProgramFacts;
   /** As of now (see `agedStatus`); undefined until the agent has spoken for the first time. */
   readonly agentStatus: () => AgentStatus | undefined;
+  /** Roots as they are trusted now. */
+  readonly trust: () => TrustReport;
   readonly metrics: Exposition;
   readonly timeline: { latest(limit: number): readonly TimelineEntry[] };
   readonly redactor: Redactor;
@@ -98,6 +101,11 @@ export function createOperatorApp(place: Place, providers: OperatorProviders, lo
       nowMs: Date.now(),
     });
     return json(c, 200, redactor.value(status));
+  });
+
+  get(app, "/api/system", async (c) => {
+    await metrics.refresh();
+    return json(c, 200, redactor.value(systemJson(providers.trust(), providers.agentStatus())));
   });
 
   get(app, "/", (c) => c.redirect("/ui", 302));

@@ -16,8 +16,8 @@ export async function writePidFile(
 ): Promise<() => Promise<void>> {
   const content = `${pid}\n`;
   try {
-    const owner = Number((await readIfPresent(path))?.trim());
-    if (Number.isSafeInteger(owner) && owner > 0 && owner !== pid && await mayBeOneOfUs(owner)) {
+    const owner = await runningOwnerOf(path, pid);
+    if (owner !== undefined) {
       throw new StartError(
         `pid.file ${JSON.stringify(path)} belongs to the running process ${owner}: ` +
           "stop that one first, or give this one a file of its own",
@@ -35,6 +35,16 @@ export async function writePidFile(
   }
   log.info("pid file written", { component: "process", pid, path });
   return () => removeIfOurs(path, content);
+}
+
+/**
+ * The process that a PID file names, if it runs and may be another of us.
+ * @param pid the process that asks
+ */
+export async function runningOwnerOf(path: string, pid: number = Deno.pid): Promise<number | undefined> {
+  const owner = Number((await readIfPresent(path))?.trim());
+  const isOther = Number.isSafeInteger(owner) && owner > 0 && owner !== pid;
+  return isOther && await mayBeOneOfUs(owner) ? owner : undefined;
 }
 
 /** A number that a dead run left behind may belong to any program by now; only one like ours keeps us from starting. */

@@ -49,8 +49,10 @@ function rowValues(
   const named = <S extends { readonly name: string }>(all: readonly S[]) =>
     all.filter(({ name }) => name === row.name);
   switch (row.type) {
-    case "gauge":
-      return [{ labels: {}, value: named(snapshot.gauges)[0]?.value ?? 0 }];
+    case "gauge": {
+      const gauges = named(snapshot.gauges).map(({ labels, value }) => ({ labels: clean(labels), value }));
+      return gauges.length > 0 || row.labels.length > 0 ? gauges : [{ labels: {}, value: 0 }];
+    }
     case "counter": {
       const counted = named(snapshot.counters).map(({ labels, value }) => ({ labels: clean(labels), value }));
       const seen = new Set(counted.map(({ labels }) => JSON.stringify(labels)));

@@ -19,9 +19,10 @@ export function sumSnapshots(...snapshots: readonly MetricSnapshot[]): MetricSna
       counters.set(key, before === undefined ? series : { ...series, value: before.value + series.value });
     }
     for (const series of snapshot.gauges) {
-      const before = gauges.get(series.name);
+      const key = seriesKey(series);
+      const before = gauges.get(key);
       const keep = before !== undefined && HIGHEST_GAUGES.has(series.name) && before.value > series.value;
-      if (!keep) gauges.set(series.name, series);
+      if (!keep) gauges.set(key, series);
     }
     for (const series of snapshot.histograms) {
       const key = seriesKey(series);

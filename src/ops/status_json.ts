@@ -129,7 +129,8 @@ function commandsJson(metrics: StatusInput["metrics"]): LogValue {
 
 function pollJson(agent: AgentStatus | undefined, nowMs: number): LogValue {
   if (agent === undefined) return undefined;
-  const { lastSuccessAgoMs, consecutiveFailures, lastErrorCategory, lastStatus, paused } = agent.poll;
+  const { lastSuccessAgoMs, consecutiveFailures, lastErrorCategory, lastStatus, paused, shortened } =
+    agent.poll;
   return {
     last_success: lastSuccessAgoMs === undefined
       ? undefined
@@ -141,6 +142,8 @@ function pollJson(agent: AgentStatus | undefined, nowMs: number): LogValue {
     last_error: lastErrorCategory || undefined,
     last_status: lastStatus || undefined,
     paused,
+    wait: shortened && formatDuration(shortened.waitMs),
+    cut_after: shortened && formatDuration(shortened.cutAfterMs),
   };
 }
 

@@ -13,7 +13,7 @@ import {
   type StartupProbe,
 } from "../channels/mod.ts";
 import type { StdioBinding } from "../config/mod.ts";
-import { createFetchClient, createTargetClient, originOf } from "../net/mod.ts";
+import { originOf } from "../net/mod.ts";
 import { discoverProtectedResource } from "../oauth/mod.ts";
 import {
   type AgentStatus,
@@ -22,11 +22,17 @@ import {
   createMetricStore,
   type Log,
   type ProbeStatus,
+  proxyIdentities,
 } from "../ops/agent_side.ts";
 import { VERSION } from "../version.ts";
+import { childWords } from "./child_words.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
-import { SharedCounts } from "./shared_counts.ts";
 import { activeBindings } from "./permissions.ts";
+import { ProxyHealth } from "./proxy_health.ts";
+import { RouteClients } from "./route_clients.ts";
+import { namedRoutes, routeFields } from "./route_list.ts";
+import type { Routes } from "./routes.ts";
+import { SharedCounts } from "./shared_counts.ts";
 
 /** Takes over a port: everything that arrives there is a {@link ToAgent}. */
 export function hostAgent(port: MessagePort): void {
@@ -55,6 +61,9 @@ class AgentHost {
   readonly #probing = new AbortController();
   readonly #groups = new Set<number>();
   readonly #targets = new Map<string, string>();
+  readonly #checking = new AbortController();
+  #clients: RouteClients | undefined;
+  #proxies: ProxyHealth | undefined;
   #agent: Agent | undefined;
   #probe: StartupProbe | undefined;
   #pollWaitMs = 0;
@@ -74,6 +83,7 @@ class AgentHost {
     if (message.type === "start") void this.#start(message.start, new SharedCounts(message.counts));
     else if (message.type === "ask") this.#answer(message.number);
     else if (message.type === "log_level") this.#batchLog.setLevel(message.level);
+    else if (message.type === "renew_tls") this.#renewTls(message.routes);
     else if (message.type === "drain") void this.#stop((agent) => agent.drain(message.limitMs));
     else void this.#stop((agent) => agent.stopNow());
   }
@@ -85,6 +95,7 @@ class AgentHost {
       await this.#agent.start();
       this.#batchLog.flush();
       this.tell({ type: "started" });
+      void this.#proxies?.run(this.#checking.signal);
       await this.#announce(this.#agent, start);
     } catch (error) {
       this.#probing.abort(error);
@@ -112,6 +123,8 @@ class AgentHost {
     const { config } = start;
     const { log } = this.#batchLog;
     this.#pollWaitMs = config.controlPlane.pollTimeoutMs;
+    const clients = this.#clients = new RouteClients(start.routes);
+    this.#watchProxies(start);
     const channels: Channel[] = [];
     let main: HttpChannel | undefined;
     for (const binding of activeBindings(config)) {
@@ -122,7 +135,11 @@ class AgentHost {
       }
       const { extraHeaders, discoveryExtraHeaders } = config.mcp;
       const options = { name: binding.channel, url: binding.url, extraHeaders, discoveryExtraHeaders };
-      const channel = createHttpChannel(options, createTargetClient(), log.with({ component: "mcpclient" }));
+      const channel = createHttpChannel(
+        options,
+        clients.channel(binding.channel),
+        log.with({ component: "mcpclient" }),
+      );
       channels.push(channel);
       this.#targets.set(binding.channel, originOf(binding.url));
       if (binding.channel === "main") main = channel;
@@ -133,8 +150,7 @@ class AgentHost {
       this.#probing.signal,
     );
     return new Agent(config, {
-      // Half the CPU of fetch per exchange; see docs/performance.md.
-      client: start.isProxied ? createFetchClient() : createTargetClient(),
+      client: clients.controlPlane,
       channels,
       discover: main && discovery(main, log.with({ component: "dispatcher" })),
       startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? this.#probe.settled : undefined,
@@ -146,15 +162,40 @@ class AgentHost {
     });
   }
 
+  /** Says of every route which way it goes, and prepares to look after the proxies among them (PX-12, PX-13). */
+  #watchProxies({ config, routes }: AgentStart): void {
+    const { log } = this.#batchLog;
+    const named = namedRoutes(config, routes);
+    for (const route of named) {
+      const isControlPlane = route.summary.kind === "control_plane";
+      const event = isControlPlane ? "control-plane route resolved" : "MCP route resolved";
+      log.info(event, { component: isControlPlane ? "controlplane" : "mcpclient", ...routeFields(route) });
+    }
+    const everyMs = config.proxyCheckIntervalMs;
+    const proxyLog = log.with({ component: "proxyhealth" });
+    this.#proxies = new ProxyHealth(named, routes.controlPlane.tls.caPem, {
+      everyMs,
+      log: proxyLog,
+      metrics: this.#metrics,
+    });
+    const records = proxyIdentities(this.#proxies.routes).map((proxy) => ({ ...proxy }));
+    if (records.length > 0) proxyLog.info("proxy identity map", { records, check_interval_ms: everyMs });
+  }
+
+  #renewTls(routes: Routes): void {
+    this.#clients?.renew(routes);
+    this.#proxies?.trust(routes.controlPlane.tls.caPem);
+  }
+
   #stdioChannel(start: AgentStart, binding: StdioBinding): Channel {
     const executable = start.executables[binding.channel];
     if (executable === undefined) throw new Error(`no executable for channel "${binding.channel}"`);
     return createStdioChannel(
       {
         name: binding.channel,
-        argv: [executable, ...binding.argv.slice(1)],
+        argv: childWords(binding, executable),
         command: binding.command,
-        env: start.childEnvironment,
+        env: start.childEnvironments[binding.channel] ?? {},
         concurrency: start.config.mcp.stdioConcurrency,
         killProgram: start.killProgram,
         onProcessGroup: (event) => this.#noteGroup(event),
@@ -183,6 +224,7 @@ class AgentHost {
 
   async #stop(how: (agent: Agent) => Promise<AgentSummary>): Promise<void> {
     this.#probing.abort(new Error("agent stopped"));
+    this.#checking.abort();
     const summary = this.#agent ? await how(this.#agent) : NOTHING_DONE;
     await this.#probe?.ended;
     this.#batchTimeline.flush();
@@ -193,7 +235,7 @@ class AgentHost {
   #status(): AgentStatus | undefined {
     const agent = this.#agent;
     if (!agent || !this.#probe) return undefined;
-    const { lastSuccessAt, consecutiveFailures, lastError, lastStatus, paused } = agent.pollState;
+    const { lastSuccessAt, consecutiveFailures, lastError, lastStatus, paused, shortened } = agent.pollState;
     const probe = this.#probe.result();
     return {
       agentAlive: true,
@@ -205,9 +247,11 @@ class AgentHost {
         lastErrorCategory: lastError,
         lastStatus,
         paused,
+        shortened,
       },
       pollWaitMs: this.#pollWaitMs,
       probe: { state: PROBE_STATE[probe.state], error: probe.error },
+      routes: this.#proxies?.routes ?? [],
       channels: agent.channels.map((channel) => ({
         name: channel.name,
         transport: channel.transport,

@@ -8,6 +8,7 @@ import { Keeper } from "./keeper.ts";
 import { killGroups } from "./kill_groups.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { type PermissionSet, workerPermissions } from "./permissions.ts";
+import type { Routes } from "./routes.ts";
 import { SharedCounts } from "./shared_counts.ts";
 import { AGENT_ENTRY, spawnAgent, type SpawnedAgent } from "./spawn_agent.ts";
 
@@ -33,6 +34,7 @@ export interface AgentThreadHooks {
 }
 
 export interface AgentThreadOptions {
+  /** What every agent of this thread is started with. */
   readonly start: AgentStart;
   readonly permissions: PermissionSet;
   /** `off` runs the agent in this thread, with this process's own rights. */
@@ -53,6 +55,7 @@ type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
 
 export class AgentThread {
   readonly #options: AgentThreadOptions;
+  #startWith: AgentStart;
   #port: MessagePort;
   #agent: SpawnedAgent | undefined;
   #keeper: Keeper | undefined;
@@ -75,6 +78,7 @@ export class AgentThread {
   /** Takes the thread over, or creates it; its modules load while the caller goes on. */
   constructor(options: AgentThreadOptions) {
     this.#options = options;
+    this.#startWith = options.start;
     const agent = options.agent ?? spawnAgent(options.permissions, options.sandbox, options.entry);
     this.#agent = agent;
     this.#port = agent.port;
@@ -94,7 +98,7 @@ export class AgentThread {
    * @throws {Error} with the agent's own words when it could not start
    */
   async start(): Promise<void> {
-    this.#send({ type: "start", start: this.#options.start, counts: this.#counts });
+    this.#send({ type: "start", start: this.#startWith, counts: this.#counts });
     await this.#started.promise;
     this.#askedAt = undefined;
     this.#beatAfter(this.#options.heartbeatMs ?? HEARTBEAT_MS);
@@ -127,6 +131,12 @@ export class AgentThread {
       clearTimeout(timer);
       this.#asked.delete(number);
     }
+  }
+
+  /** Hands changed certificates, keys and roots to the agent, and to every agent after it. */
+  renewTls(routes: Routes): void {
+    this.#startWith = { ...this.#startWith, routes };
+    this.#send({ type: "renew_tls", routes });
   }
 
   setLogLevel(level: LogLevel): void {

@@ -1,18 +1,19 @@
 /** What main thread and agent thread say to each other; plain data only. */
 import type { AgentSummary } from "../agent/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
+import type { Routes } from "./routes.ts";
 import type { AgentStatus, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
 
 /** Everything the agent needs to start; it can read nothing by itself. */
 export interface AgentStart {
   readonly config: RunConfig;
   readonly instanceId: string;
-  /** Absolute path of each stdio binding's executable, by channel. */
+  /** Absolute path of the program that is started for each stdio binding, by channel. */
   readonly executables: Readonly<Record<string, string>>;
-  /** Environment of stdio children. */
-  readonly childEnvironment: Readonly<Record<string, string>>;
-  /** True when the environment names an outbound proxy, which only `fetch` knows how to use. */
-  readonly isProxied: boolean;
+  /** Environment of each stdio binding's child, by channel. */
+  readonly childEnvironments: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How its requests leave, with the texts of certificates, keys and roots. Secret. */
+  readonly routes: Routes;
   /** Program that signals process groups, if the machine has one. */
   readonly killProgram: string | undefined;
 }
@@ -23,6 +24,8 @@ export type ToAgent =
   /** Answered by `snapshot` with the same number. */
   | { readonly type: "ask"; readonly number: number }
   | { readonly type: "log_level"; readonly level: LogLevel }
+  /** Certificates, keys or roots have changed; nothing else about the routes has. */
+  | { readonly type: "renew_tls"; readonly routes: Routes }
   | { readonly type: "drain"; readonly limitMs: number }
   | { readonly type: "stop" };
 

@@ -1,6 +1,6 @@
 /** What the agent thread may touch, derived from the finished configuration and from nothing else. */
 import type { Binding, RunConfig } from "../config/mod.ts";
-import { resolveProxy, type Route, targetAddress } from "../net/mod.ts";
+import { resolveProxy, type Route, targetAddress } from "../net/ways.ts";
 import { NO_TLS_TEXTS, routesOf } from "./routes.ts";
 
 /** The agent thread's whole set of rights; what is not listed is refused by the runtime. */

@@ -1,6 +1,6 @@
 /** How the agent's requests leave, per peer: the configuration's words turned into the network's. Plain data. */
 import type { CertificatePaths, HttpBinding, ProxyChoice, RunConfig } from "../config/mod.ts";
-import { type ClientCertificate, type EnvironmentProxy, environmentProxy, type Route } from "../net/mod.ts";
+import { type ClientCertificate, type EnvironmentProxy, environmentProxy, type Route } from "../net/ways.ts";
 
 /** PEM texts of one certificate and its key. */
 export interface CertificateText {
@@ -41,7 +41,7 @@ export function routesOf(config: RunConfig, texts: TlsTexts): Routes {
       ...certificateOf(texts, origin, paths),
     },
   });
-  const { baseUrl, proxy, clientCertificate } = config.controlPlane;
+  const { baseUrl, proxy, clientCertificate, unixSocket: controlSocket } = config.controlPlane;
   const channels: Record<string, Route> = {};
   for (const binding of httpBindings(config)) {
     const { channel, url, unixSocket } = binding;
@@ -51,7 +51,10 @@ export function routesOf(config: RunConfig, texts: TlsTexts): Routes {
     };
   }
   return {
-    controlPlane: route(proxy, baseUrl, clientCertificate),
+    controlPlane: {
+      ...route(proxy, baseUrl, clientCertificate),
+      ...(controlSocket === undefined ? {} : { unixSocket: controlSocket }),
+    },
     channels,
   };
 }

@@ -22,13 +22,19 @@ import { VERSION } from "../version.ts";
 import { AgentThread } from "./agent_thread.ts";
 import { childEnvironment } from "./child_environment.ts";
 import type { AgentStart } from "./messages.ts";
-import type { PermissionSet } from "./permissions.ts";
+import { activeBindings, type PermissionSet } from "./permissions.ts";
+import { routesOf } from "./routes.ts";
 import type { SpawnedAgent } from "./spawn_agent.ts";
+import type { TlsFileReader, TlsFiles } from "./tls_files.ts";
 
 /** How long a question of the listener may wait for the agent. */
 const ASK_LIMIT_MS = 250;
 const TIMELINE_ENTRIES = 500;
-const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+/** Read by the configuration alone; what Deno's own clients would make of them follows other rules. */
+const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+]);
 
 export interface ServiceOptions {
   readonly config: RunConfig;
@@ -78,6 +84,7 @@ export interface ServiceParts {
   /** The rights that the agent's thread was created with. */
   readonly permissions: PermissionSet;
   readonly agent: SpawnedAgent;
+  readonly tls: { readonly files: TlsFileReader; readonly first: TlsFiles };
 }
 
 /** A service that `startService` brings up; it is in a file of its own so that the agent's thread comes first. */
@@ -97,8 +104,11 @@ export class RunningService implements Service {
   #status: AgentStatus | undefined;
   #statusAt = 0;
   #ended: Promise<ServiceEnd> | undefined;
+  readonly #tlsFiles: TlsFileReader;
+  #tls: TlsFiles;
+  readonly #watching = new AbortController();
 
-  constructor(options: ServiceOptions, { programs, permissions, agent }: ServiceParts) {
+  constructor(options: ServiceOptions, { programs, permissions, agent, tls }: ServiceParts) {
     const instanceId = newInstanceId();
     const { config, environment, secretNames, streams } = options;
     this.#options = options;
@@ -124,12 +134,17 @@ export class RunningService implements Service {
       log: this.log,
     });
     this.permissions = permissions;
+    this.#tlsFiles = tls.files;
+    this.#tls = tls.first;
     const start: AgentStart = {
       config,
       instanceId,
       executables: programs.executables,
-      childEnvironment: childEnvironment(environment, secretNames),
-      isProxied: PROXY_VARIABLES.some((name) => (environment[name] ?? "") !== ""),
+      childEnvironments: Object.fromEntries(
+        activeBindings(config).filter((binding) => binding.transport === "stdio")
+          .map((binding) => [binding.channel, childEnvironment(binding, environment, secretNames)]),
+      ),
+      routes: routesOf(config, tls.first.texts),
       killProgram: programs.killProgram,
     };
     this.#thread = this.#createThread(start, agent);
@@ -150,17 +165,54 @@ export class RunningService implements Service {
       this.#listener = await startOperatorListener({ ...health, pidFile: config.pidFile }, {
         facts: this.#facts,
         agentStatus: () => this.#currentStatus(),
+        trust: () => this.#tls.trust,
         metrics: this.#exposition,
         timeline: this.#timeline,
         redactor: this.#redactor,
       }, this.log);
     }
     for (const name of secretNames) Deno.env.delete(name);
+    this.#tellTrust();
     await this.#thread.start();
     this.log.info("agent permissions", { component: "sandbox", mode: sandbox, ...this.permissions });
     // After the agent, which polls meanwhile, and before the right to fetch a package that is not there yet is given up.
     await this.#listener?.load();
+    for (const name of PROXY_VARIABLES) Deno.env.delete(name);
     if (this.#options.confineMain) await this.#thread.confineMain();
+    void this.#watchTls();
+  }
+
+  /** Which roots are trusted, and what is doubtful about certificates (TL-7); single roots are told by `/api/system`. */
+  #tellTrust(): void {
+    const { trust: { system_trust, extra_bundle }, warnings } = this.#tls;
+    const { certificates: _listed, ...bundle } = extra_bundle ?? {};
+    this.log.info("TLS trust summary", {
+      component: "tls",
+      system_trust,
+      extra_bundle: extra_bundle && bundle,
+    });
+    for (const warning of warnings) this.log.warn("certificate to look after", { component: "tls", warning });
+  }
+
+  /** Hands certificates, keys and roots on whenever their files change. */
+  async #watchTls(): Promise<void> {
+    const { config } = this.#options;
+    await this.#tlsFiles.watch(this.#tls, {
+      changed: (files) => {
+        this.#tls = files;
+        this.#thread.renewTls(routesOf(config, files.texts));
+        this.log.info("certificate files have changed; new connections use them", { component: "tls" });
+        this.#tellTrust();
+      },
+      failed: ({ message }) =>
+        this.log.error(
+          "certificate files have changed and cannot be used; what was read before stays in use",
+          {
+            component: "tls",
+            error: message,
+          },
+        ),
+    }, this.#watching.signal);
   }
 
   get healthUrl(): string {
@@ -183,6 +235,7 @@ export class RunningService implements Service {
 
   /** Takes down what a failed start had brought up. */
   async abandon(): Promise<void> {
+    this.#watching.abort();
     await this.#thread.close();
     await this.#listener?.stop(0);
     this.#sink.close();
@@ -190,6 +243,7 @@ export class RunningService implements Service {
 
   async #end(summary: Promise<AgentSummary>): Promise<ServiceEnd> {
     let error = "";
+    this.#watching.abort();
     const done = await summary;
     await this.#thread.close();
     try {

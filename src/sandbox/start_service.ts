@@ -1,7 +1,9 @@
 import type { RunConfig } from "../config/mod.ts";
+import { childProgram } from "./child_words.ts";
 import { activeBindings, derivePermissions } from "./permissions.ts";
 import type { Programs, Service, ServiceOptions } from "./service.ts";
 import { spawnAgent } from "./spawn_agent.ts";
+import { TlsFileReader } from "./tls_files.ts";
 
 /**
  * Starts a service: binds the listener first, so that a port that is taken is found before any command is polled, then
@@ -16,12 +18,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(programs.killProgram === undefined ? [] : [programs.killProgram]),
   ]);
   const agent = spawnAgent(permissions, config.sandbox);
+  const tlsFiles = new TlsFileReader(config, environment);
   const service = await (async () => {
     try {
       // Loaded only now, and without Deno walking it before: meanwhile the agent's thread is at work.
       const path = new URL("./service.ts", import.meta.url).href;
-      const { RunningService }: typeof import("./service.ts") = await import(path);
-      return new RunningService(options, { programs, permissions, agent });
+      const loading: Promise<typeof import("./service.ts")> = import(path);
+      const [{ RunningService }, first] = await Promise.all([loading, tlsFiles.load()]);
+      const tls = { files: tlsFiles, first };
+      return new RunningService(options, { programs, permissions, agent, tls });
     } catch (error) {
       agent.terminate();
       throw error;
@@ -63,7 +68,7 @@ async function findPrograms(
     path
   );
   const find = (word: string) => resolveExecutable(word, environment.PATH ?? "", Deno.cwd());
-  for (const { channel, argv } of bindings) executables[channel] = await find(argv[0] ?? "");
+  for (const binding of bindings) executables[binding.channel] = await find(childProgram(binding));
   let killProgram: string | undefined;
   try {
     killProgram = await find(Deno.build.os === "windows" ? "taskkill" : "kill");

@@ -103,6 +103,37 @@ Deno.test("bash completes commands, flags, and what may follow them [C-13]", {
   assert.match(listed.join("\n"), /^demo {2}\(See one tool call .*\)\ndev {2}\(.*\)$/);
 });
 
+Deno.test("bash completes the names of profiles and samples by asking the program [C-13]", {
+  ignore: !isInstalled("bash"),
+}, async () => {
+  await using folder = new Folder();
+  const script = folder.file("completion.bash");
+  await Deno.writeTextFile(script, await scriptFor("bash"));
+  await Deno.mkdir(folder.file("tunnel-client"));
+  for (const name of ["alpha", "beta"]) {
+    await Deno.writeTextFile(folder.file(`tunnel-client/${name}.yaml`), "");
+  }
+  const program = folder.file("program");
+  const main = new URL("../../main.ts", import.meta.url).pathname;
+  await Deno.writeTextFile(
+    program,
+    `#!/bin/sh\nexec "${Deno.execPath()}" run -A --no-check "${main}" "$@"\n`,
+  );
+  await Deno.chmod(program, 0o755);
+  const asked = async (...words: string[]) => {
+    const argv = ["bash", "--norc", "-c", ASK, "bash", script, "9", program, ...words];
+    await using shell = new Program(argv, { env: { XDG_CONFIG_HOME: folder.path } });
+    const { code, stdout } = await shell.ended();
+    assert.equal(code, 0);
+    return stdout.trimEnd().split("\n").slice(1).sort();
+  };
+  assert.deepEqual(await asked("run", "--profile", ""), ["alpha", "beta"]);
+  assert.deepEqual(await asked("profiles", "show", "a"), ["alpha"]);
+  const samples = await asked("init", "--sample", "sample_mcp_");
+  assert.ok(samples.includes("sample_mcp_stdio_local") && samples.length >= 5, samples.join());
+  assert.deepEqual(await asked("profiles", "samples", "show", "sample_mcp_with"), ["sample_mcp_with_dcr"]);
+});
+
 for (const [shell, args] of [["zsh", ["-n"]], ["fish", ["--no-execute"]], ["bash", ["-n"]]] as const) {
   Deno.test(`${shell} can read its script`, { ignore: !isInstalled(shell) }, async () => {
     await using folder = new Folder();

@@ -9,6 +9,9 @@ import { Target } from "../support/e2e_target.ts";
 const IS_WINDOWS = Deno.build.os === "windows";
 const ENV = { CONTROL_PLANE_API_KEY: API_KEY };
 
+/** Deno 2.7 opens files on the main thread: the pipe would stop the whole program, and not just its start. */
+const CANNOT_BLOCK = IS_WINDOWS || /^2\.[0-7]\./.test(Deno.version.deno);
+
 /** A start that never comes to its end: reading the PID file waits for somebody to write to it. */
 async function blockedRun(folder: Folder): Promise<Program> {
   const pidFile = folder.file("agent.pid");
@@ -27,7 +30,7 @@ async function blockedRun(folder: Folder): Promise<Program> {
 }
 
 Deno.test("a signal in the middle of the start ends it with exit code 1 and says so [R-29]", {
-  ignore: IS_WINDOWS,
+  ignore: CANNOT_BLOCK,
 }, async () => {
   await using folder = new Folder();
   await using program = await blockedRun(folder);
@@ -37,7 +40,7 @@ Deno.test("a signal in the middle of the start ends it with exit code 1 and says
 });
 
 Deno.test("a start that takes too long ends with exit code 1 after 15 seconds [R-10]", {
-  ignore: IS_WINDOWS,
+  ignore: CANNOT_BLOCK,
 }, async () => {
   await using folder = new Folder();
   const startedAt = performance.now();

@@ -42,6 +42,7 @@ export interface Idle extends Pick<ProcessLook, Measure> {
 }
 
 const CONNECTORS = 24;
+const WORKERS = 32;
 const LOOK_EVERY_MS = 2_000;
 const MINUTE_MS = 60_000;
 const IDLE_MS = 3_000;
@@ -49,16 +50,26 @@ const IDLE_MS = 3_000;
 const WARM_UP_SHARE = 0.25;
 /** Fewer looks say nothing of a trend. */
 const MIN_LOOKS = 20;
+/** The heap takes a minute to find its size, which is the warm-up of a run that has as many looks as this. */
+const MIN_LOOKS_AT_MEMORY = 120;
 /** An even load is this much faster than it need be, so that it is not late in the end. */
 const HEADROOM = 1.1;
 const SMALLEST_MEMORY_TOLERANCE_MIB = 16;
-/** Threads of a program, and what they ask of the kernel, may be this much more restless after the load than before. */
-const WAKES_TOLERANCE = 25;
+/**
+ * Idle, a program may wake up this much oftener in a second than before the load: long after it, and right after it, when
+ * connections are still looked through.
+ */
+const WAKES_TOLERANCE = { settled: 10, atOnce: 25 };
+/** Idle long enough, the engine gives back what nobody holds: what is above this is held. */
+const HELD_TOLERANCE_MIB = 40;
 
 /** Connections are kept 90 s for the next request; behind that, none of the load's may be left. */
 const SETTLE_LIMIT_MS = 120_000;
-/** Each connector has one connection to the relay, and needs one of the agent to the relay and one to the target. */
-const SOCKETS_OF_LOAD = 2 * CONNECTORS + 16;
+/**
+ * A connector has one connection to the relay; each command that runs, also one whose connector has hung up, has one to the
+ * target and one to the relay.
+ */
+const SOCKETS_OF_LOAD = CONNECTORS + 2 * WORKERS + 16;
 
 /** How high a line may stand above what was there before the load. Connections of the load are there one day, gone the next. */
 const CEILINGS: Readonly<Partial<Record<Measure, number>>> = {
@@ -74,10 +85,13 @@ const TOLERANCES: Readonly<Partial<Record<Measure, Tolerance>>> = {
 };
 
 /** What may be left when connections are closed, above what was there before the load. */
-const LEFT: readonly (readonly [Measure, number])[] = [["sockets", 2], ["descriptors", 2], ["threads", 4], [
-  "children",
-  0,
-]];
+const LEFT: readonly (readonly [Measure, number])[] = [
+  ["sockets", 2],
+  ["descriptors", 2],
+  ["threads", 4],
+  ["children", 0],
+  ["residentMiB", HELD_TOLERANCE_MIB],
+];
 
 function toleranceOf(measure: Measure, { median }: Trend): Tolerance | undefined {
   if (measure !== "residentMiB") return TOLERANCES[measure];
@@ -113,7 +127,7 @@ function agentArgs(targetUrl: string): string[] {
     `--mcp.server-url=channel=stream,url=${targetUrl}/stream`,
     `--mcp.command=channel=stdio,command=${Deno.execPath()} run -A --quiet ${stdio}`,
     "--mcp.stdio-concurrency=4",
-    "--mcp.max-concurrent-requests=32",
+    `--mcp.max-concurrent-requests=${WORKERS}`,
     "--log.level=error",
   ];
 }
@@ -305,18 +319,21 @@ class Soak {
     };
     for (const [measure, trend] of Object.entries(trends) as [Measure, Trend][]) {
       const tolerance = toleranceOf(measure, trend);
-      if (tolerance !== undefined && this.#isLong) note(notFlat(measure, trend, tolerance));
+      const enough = measure === "residentMiB"
+        ? this.#looks[name].length >= MIN_LOOKS_AT_MEMORY
+        : this.#isLong;
+      if (tolerance !== undefined && enough) note(notFlat(measure, trend, tolerance));
       const most = before[measure] + (CEILINGS[measure] ?? Infinity);
       if (trend.max > most) note(`${trend.max} ${measure}, more than the ${most} that the load explains`);
     }
     for (const [measure, more] of this.#isLong ? LEFT : []) {
       if (after[measure] > before[measure] + more) {
-        note(
-          `${after[measure]} ${measure} are left behind the load, ${before[measure]} were there before it`,
-        );
+        const [then, now] = [before[measure].toFixed(0), after[measure].toFixed(0)];
+        note(`${measure} is ${now} long after the load, and was ${then} before it`);
       }
     }
-    if (after.wakesPerSecond > before.wakesPerSecond + WAKES_TOLERANCE) {
+    const moreWakes = this.#isLong ? WAKES_TOLERANCE.settled : WAKES_TOLERANCE.atOnce;
+    if (after.wakesPerSecond > before.wakesPerSecond + moreWakes) {
       const [then, now] = [before.wakesPerSecond.toFixed(0), after.wakesPerSecond.toFixed(0)];
       note(`idle it wakes up ${now} times a second, ${then} before the load: a timer was left behind`);
     }

@@ -7,6 +7,7 @@ import { resolveExecutable } from "../../src/channels/mod.ts";
 import type { Log } from "../../src/ops/mod.ts";
 import { AgentThread } from "../../src/sandbox/agent_thread.ts";
 import { derivePermissions } from "../../src/sandbox/permissions.ts";
+import { NO_TLS_TEXTS, routesOf } from "../../src/sandbox/routes.ts";
 
 const say = (event: string, value?: unknown) => console.log(JSON.stringify({ event, value }));
 const flags: ParsedFlags = JSON.parse(Deno.args[0] ?? "");
@@ -38,8 +39,8 @@ const thread = new AgentThread({
     config,
     instanceId: "0".repeat(32),
     executables,
-    childEnvironment: environment,
-    isProxied: false,
+    childEnvironments: Object.fromEntries(Object.keys(executables).map((channel) => [channel, environment])),
+    routes: routesOf(config, NO_TLS_TEXTS),
     killProgram: undefined,
   },
   permissions: derivePermissions(config, Object.values(executables)),

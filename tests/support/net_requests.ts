@@ -2,10 +2,10 @@
  * Makes one request per URL with each of the two clients and tells how they ended. Runs as a program of its own
  * (URLs as arguments, result as JSON on stdout) or as a Worker (one message with URLs, one answer).
  */
-import { createFetchClient, createTargetClient, NetError } from "../../src/net/mod.ts";
+import { createRouteClient, createTargetClient, DIRECT_ROUTE, NetError } from "../../src/net/mod.ts";
 
 export interface RequestEnd {
-  readonly client: "fetch" | "target";
+  readonly client: "route" | "target";
   readonly url: string;
   /** Status and body, or kind, detail and whether anything was written. */
   readonly end: string;
@@ -13,7 +13,7 @@ export interface RequestEnd {
 
 export async function requestAll(urls: readonly string[]): Promise<RequestEnd[]> {
   const ends: RequestEnd[] = [];
-  for (const [name, client] of [["fetch", createFetchClient()], ["target", createTargetClient()]] as const) {
+  for (const [name, client] of [["route", createRouteClient(DIRECT_ROUTE)], ["target", createTargetClient()]] as const) {
     for (const url of urls) ends.push({ client: name, url, end: await endOf(client, url) });
     client.close();
   }

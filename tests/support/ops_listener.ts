@@ -11,7 +11,7 @@ import {
   type TimelineRing,
 } from "../../src/ops/mod.ts";
 import { type RecordedLog, recordLog } from "./ops_log.ts";
-import { agentStatus, FACTS } from "./ops_status.ts";
+import { agentStatus, FACTS, TRUST } from "./ops_status.ts";
 
 /** A running listener with everything behind it that a test may want to reach. */
 export interface TestListener extends AsyncDisposable {
@@ -39,7 +39,16 @@ export function testProviders(
     redactor,
     log: recorded.log,
   });
-  return { facts: FACTS, agentStatus: () => agentStatus(), metrics, timeline, redactor, own, ...overrides };
+  return {
+    facts: FACTS,
+    agentStatus: () => agentStatus(),
+    trust: () => TRUST,
+    metrics,
+    timeline,
+    redactor,
+    own,
+    ...overrides,
+  };
 }
 
 const TCP: OperatorListenerOptions = { listenAddr: "127.0.0.1:0", unixSocket: "", urlFile: "", pidFile: "" };

@@ -1,4 +1,4 @@
-import type { AgentStatus, ProgramFacts } from "../../src/ops/mod.ts";
+import type { AgentStatus, ProgramFacts, TrustReport } from "../../src/ops/mod.ts";
 
 /** What a test wants to differ from an agent that is fine. */
 export interface StatusChanges extends Partial<Omit<AgentStatus, "poll">> {
@@ -13,6 +13,7 @@ export function agentStatus(changes: StatusChanges = {}): AgentStatus {
     draining: false,
     pollWaitMs: 30_000,
     probe: { state: "ok", error: "" },
+    routes: [],
     channels: [{
       name: "main",
       transport: "http-streamable",
@@ -27,6 +28,7 @@ export function agentStatus(changes: StatusChanges = {}): AgentStatus {
       lastErrorCategory: "",
       lastStatus: 0,
       paused: false,
+      shortened: undefined,
       ...poll,
     },
   };
@@ -53,3 +55,6 @@ export const FACTS: ProgramFacts = {
   },
   sandbox: { mode: "strict", permissions: ["net api.example.test:443", "run /usr/bin/node"] },
 };
+
+/** Roots of a program without roots of its own. */
+export const TRUST: TrustReport = { system_trust: { enabled: true, source: "system cert pool" } };

@@ -5,6 +5,7 @@
 import { AgentThread } from "../../src/sandbox/agent_thread.ts";
 import type { AgentStart } from "../../src/sandbox/messages.ts";
 import type { RunConfig } from "../../src/config/mod.ts";
+import { DIRECT_ROUTE } from "../../src/net/mod.ts";
 import type { Log } from "../../src/ops/mod.ts";
 
 const [behaviour = "", task = "", program = "/bin/sleep"] = Deno.args;
@@ -14,8 +15,8 @@ const start: { -readonly [K in keyof AgentStart]: AgentStart[K] } = {
   config,
   instanceId: "0".repeat(32),
   executables: { child: program },
-  childEnvironment: {},
-  isProxied: false,
+  childEnvironments: {},
+  routes: { controlPlane: DIRECT_ROUTE, channels: {} },
   killProgram: undefined,
 };
 const log: Log = {

@@ -1,6 +1,12 @@
 /** Sections 6 to 8 of spec 01: how the agent asks for work, and what it does when it gets none. */
 import assert from "node:assert/strict";
-import { createFetchClient, type HttpClient, type HttpRequest, NetError } from "../../src/net/mod.ts";
+import {
+  createRouteClient,
+  DIRECT_ROUTE,
+  type HttpClient,
+  type HttpRequest,
+  NetError,
+} from "../../src/net/mod.ts";
 import { callCommand, jsonrpcCommand, oauthDiscoveryCommand, SECRET } from "../support/agent_commands.ts";
 import { type AgentTest, withAgent } from "../support/agent_harness.ts";
 import { type RawReply } from "../support/agent_http_server.ts";
@@ -15,7 +21,7 @@ async function failedPoll({ changes, log }: AgentTest, index = 0) {
 
 /** A client whose polls pass through `intercept` first. */
 function interceptedPolls(intercept: (request: HttpRequest, index: number) => void): HttpClient {
-  const client = createFetchClient();
+  const client = createRouteClient(DIRECT_ROUTE);
   let polls = 0;
   return {
     async request(request) {

@@ -1,7 +1,7 @@
 /** Sections 18 and 19 of spec 01: how answers are delivered, and what a refusal says. */
 import assert from "node:assert/strict";
 import type { DiscoveryResult } from "../../src/agent/mod.ts";
-import { createFetchClient, type HttpClient, NetError } from "../../src/net/mod.ts";
+import { createRouteClient, DIRECT_ROUTE, type HttpClient, NetError } from "../../src/net/mod.ts";
 import { gate } from "../support/agent_changes.ts";
 import {
   API_KEY,
@@ -25,7 +25,7 @@ function replies(...list: readonly RawReply[]) {
 
 /** A client whose response POSTs pass through `intercept` first. */
 function interceptedPosts(intercept: (index: number) => void): HttpClient {
-  const client = createFetchClient();
+  const client = createRouteClient(DIRECT_ROUTE);
   let posts = 0;
   return {
     async request(request) {

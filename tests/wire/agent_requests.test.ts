@@ -5,11 +5,11 @@ import { gate } from "../support/agent_changes.ts";
 import { type AgentTestOptions, withAgent as withAnyAgent } from "../support/agent_harness.ts";
 import { valuesOf } from "../support/agent_http_server.ts";
 import { answer, answering, ScriptedChannel } from "../support/agent_scripted_channel.ts";
-import { createFetchClient, createTargetClient } from "../../src/net/mod.ts";
+import { createRouteClient, createTargetClient, DIRECT_ROUTE } from "../../src/net/mod.ts";
 import { VERSION } from "../../src/version.ts";
 
-/** Both clients that an agent may be given: connections of its own, and `fetch` where proxies are configured. */
-const CLIENTS = { "own connections": createTargetClient, "fetch": createFetchClient };
+/** Both clients that an agent may be given: the bare one, and that of a route. */
+const CLIENTS = { "own connections": createTargetClient, "a route": () => createRouteClient(DIRECT_ROUTE) };
 
 /** Registers one test per client. */
 function test(name: string, body: (withAgent: typeof withAnyAgent) => Promise<void>): void {

@@ -45,8 +45,8 @@ const REFUSAL_TEXT: Readonly<Record<RedirectRefusal, string>> = {
 export function failureOf(error: unknown, signal: AbortSignal, response?: HttpResponse): ChannelFailure {
   if (signal.aborted) throw signal.reason;
   if (error instanceof NetError) {
-    if (response === undefined) return failureWithoutResponse(error.kind, error.detail);
-    return brokenAnswer(error.kind, response, error.detail);
+    if (response === undefined) return failureWithoutResponse(error.kind, error.explanation);
+    return brokenAnswer(error.kind, response, error.explanation);
   }
   if (error instanceof NotTextError && response !== undefined) {
     return brokenAnswer("invalid_protocol_response", response, error.message);

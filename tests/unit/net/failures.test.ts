@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import {
-  createFetchClient,
+  createRouteClient,
   createTargetClient,
+  DIRECT_ROUTE,
   type HttpClient,
   NetError,
   type NetErrorKind,
@@ -10,7 +11,7 @@ import { makeCertificates } from "../../support/net_certificates.ts";
 import { chunk, startAnswering, startResetting, startServer, unusedPort } from "../../support/net_servers.ts";
 
 const CLIENTS: readonly (readonly [string, () => HttpClient])[] = [
-  ["fetch client", createFetchClient],
+  ["route client", () => createRouteClient(DIRECT_ROUTE)],
   ["target client", createTargetClient],
 ];
 

@@ -37,7 +37,7 @@ Deno.test("both clients work in a Worker that may reach one host and port, and n
   worker.terminate();
   const denied = (address: string) =>
     `dial: the sandbox of this profile does not allow ${address}, nothing written`;
-  for (const client of ["fetch", "target"]) {
+  for (const client of ["route", "target"]) {
     assert.deepEqual(ends.filter((end) => end.client === client).map(({ end }) => end), [
       "200 plain",
       "200 zipped",

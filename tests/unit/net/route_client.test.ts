@@ -3,15 +3,16 @@ import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import {
   BodyTooLargeError,
-  createFetchClient,
+  createRouteClient,
   createTargetClient,
+  DIRECT_ROUTE,
   type HttpClient,
 } from "../../../src/net/mod.ts";
 import { FaultServer } from "../../support/fault_server.ts";
 import { chunk, startAnswering, startServer, valuesOf, watchedSignal } from "../../support/net_servers.ts";
 
 async function withClient(run: (client: HttpClient) => Promise<void>): Promise<void> {
-  const client = createFetchClient();
+  const client = createRouteClient(DIRECT_ROUTE);
   try {
     await run(client);
   } finally {
@@ -21,7 +22,7 @@ async function withClient(run: (client: HttpClient) => Promise<void>): Promise<v
 
 const get = (client: HttpClient, url: string) => client.request({ method: "GET", url, headers: [] });
 
-Deno.test("fetch client sends method, headers and body as given", () =>
+Deno.test("route client sends method, headers and body as given", () =>
   withClient(async (client) => {
     await using server = startAnswering(async (peer, request) => {
       const [line, ...fields] = request.lines;
@@ -48,7 +49,7 @@ Deno.test("both clients send header values as UTF-8 [P-8]", async () => {
     const { request } = exchange;
     await exchange.reply(200, Buffer.from(request.headers.get("x-token") ?? "", "latin1").toString("utf8"));
   });
-  for (const client of [createFetchClient(), createTargetClient()]) {
+  for (const client of [createRouteClient(DIRECT_ROUTE), createTargetClient()]) {
     const headers = [["X-Token", "shard é€🙂"]] as const;
     const response = await client.request({ method: "GET", url: server.url, headers });
     assert.equal(await response.body.text(), "shard é€🙂");
@@ -56,7 +57,7 @@ Deno.test("both clients send header values as UTF-8 [P-8]", async () => {
   }
 });
 
-Deno.test("fetch client never follows a redirect [P-32]", () =>
+Deno.test("route client never follows a redirect [P-32]", () =>
   withClient(async (client) => {
     await using server = startAnswering((peer) =>
       peer.send("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
@@ -68,7 +69,7 @@ Deno.test("fetch client never follows a redirect [P-32]", () =>
     assert.equal(server.accepted, 1);
   }));
 
-Deno.test("fetch client resolves at the head, before the body has come [P-35]", () =>
+Deno.test("route client resolves at the head, before the body has come [P-35]", () =>
   withClient(async (client) => {
     const headRead = Promise.withResolvers<void>();
     await using server = startAnswering(async (peer) => {
@@ -81,7 +82,7 @@ Deno.test("fetch client resolves at the head, before the body has come [P-35]", 
     assert.equal(await response.body.text(100), "late");
   }));
 
-Deno.test("fetch client reads bodies up to the limit and refuses longer ones, whatever their framing [P-33]", () =>
+Deno.test("route client reads bodies up to the limit and refuses longer ones, whatever their framing [P-33]", () =>
   withClient(async (client) => {
     const answers: Record<string, string | Uint8Array> = {
       "/length": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
@@ -114,7 +115,7 @@ Deno.test("fetch client reads bodies up to the limit and refuses longer ones, wh
     }
   }));
 
-Deno.test("fetch client refuses a body without end at its limit and closes the connection [P-33]", () =>
+Deno.test("route client refuses a body without end at its limit and closes the connection [P-33]", () =>
   withClient(async (client) => {
     await using server = startServer(async (peer) => {
       await peer.request();
@@ -126,7 +127,7 @@ Deno.test("fetch client refuses a body without end at its limit and closes the c
     await server.whenOpen(0);
   }));
 
-Deno.test("fetch client hands over pieces as they arrive, and closes when the reader leaves", () =>
+Deno.test("route client hands over pieces as they arrive, and closes when the reader leaves", () =>
   withClient(async (client) => {
     await using server = startServer(async (peer) => {
       await peer.request();
@@ -146,7 +147,7 @@ Deno.test("fetch client hands over pieces as they arrive, and closes when the re
     await server.whenOpen(0);
   }));
 
-Deno.test("fetch client closes the connection of a body that is cancelled before its end [P-192]", () =>
+Deno.test("route client closes the connection of a body that is cancelled before its end [P-192]", () =>
   withClient(async (client) => {
     await using server = startServer(async (peer) => {
       await peer.request();
@@ -166,7 +167,7 @@ Deno.test("fetch client closes the connection of a body that is cancelled before
     await server.whenOpen(0);
   }));
 
-Deno.test("fetch client keeps the connection of a small body that is cancelled unread [P-192, P-135]", () =>
+Deno.test("route client keeps the connection of a small body that is cancelled unread [P-192, P-135]", () =>
   withClient(async (client) => {
     await using server = startAnswering((peer) =>
       peer.send('HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"status":"ok"}')
@@ -176,7 +177,7 @@ Deno.test("fetch client keeps the connection of a small body that is cancelled u
     assert.equal(await (await get(client, server.origin)).body.text(), '{"status":"ok"}');
   }));
 
-Deno.test("fetch client closes the connection when a small body that was cancelled does not come", () =>
+Deno.test("route client closes the connection when a small body that was cancelled does not come", () =>
   withClient(async (client) => {
     await using server = startServer(async (peer) => {
       await peer.request();
@@ -187,7 +188,7 @@ Deno.test("fetch client closes the connection when a small body that was cancell
     await server.whenOpen(0);
   }));
 
-Deno.test("fetch client leaves no listener on the signal of a finished request", () =>
+Deno.test("route client leaves no listener on the signal of a finished request", () =>
   withClient(async (client) => {
     await using server = startAnswering((peer, { lines }) =>
       lines[0].startsWith("HEAD") ? peer.ok("") : peer.ok("{}")
@@ -206,7 +207,7 @@ Deno.test("fetch client leaves no listener on the signal of a finished request",
     assert.equal(listeners.size, 0);
   }));
 
-Deno.test("fetch client reuses its connection after bodies that were read to their ends [P-192]", () =>
+Deno.test("route client reuses its connection after bodies that were read to their ends [P-192]", () =>
   withClient(async (client) => {
     await using server = startAnswering((peer) => peer.ok("{}"));
     for (let count = 0; count < 20; count++) {
@@ -218,7 +219,7 @@ Deno.test("fetch client reuses its connection after bodies that were read to the
     await server.whenOpen(0);
   }));
 
-Deno.test("fetch client gives empty bodies of answers that have none", () =>
+Deno.test("route client gives empty bodies of answers that have none", () =>
   withClient(async (client) => {
     await using server = startAnswering((peer) => peer.send("HTTP/1.1 204 No Content\r\n\r\n"));
     const response = await get(client, server.origin);

@@ -1,0 +1,184 @@
+/** Does each MCP server answer as one? A real handshake with every binding that would be served. */
+import { type Channel, ExecutableNotFoundError, StdioStartError } from "../channels/mod.ts";
+import { type Binding, MAIN_CHANNEL } from "../config/mod.ts";
+import type { Route } from "../net/mod.ts";
+import { activeBindings } from "../sandbox/mod.ts";
+import { again, type Context, shortened } from "./context.ts";
+import { CheckTimeoutError, withinLimit } from "./deadline.ts";
+import { type HandshakeResult, shakeHands } from "./handshake.ts";
+import { openHttp, openStdio } from "./open_channel.ts";
+import { type Check, fail, type Hop, pass, skip, warn } from "./report.ts";
+import { shownTarget } from "./shown_target.ts";
+
+/** A child may have to install itself first. */
+const STDIO_LIMIT_MS = 30_000;
+const HTTP_LIMIT_MS = 10_000;
+/** How long a child may take to end by itself. */
+const GRACE_MS = 2_000;
+/** What a channel says of a child that has ended, behind all else. */
+const LAST_STDERR = /; last stderr: (.*)$/s;
+const WHY = "Every command ends at this server; one that does not complete the handshake answers no call.";
+
+/** What became of one binding, with what its child said last. */
+type Outcome = HandshakeResult & { readonly lastWords?: string };
+
+/** The handshake with `main`, and its tools. */
+export async function checkMain(context: Context, binding: Binding, signal: AbortSignal): Promise<Check[]> {
+  return mainChecks(await meet(context, binding, signal), context, binding);
+}
+
+/** The same with all others, in one check. */
+export async function checkOthers(context: Context, signal: AbortSignal): Promise<Check> {
+  const bindings = activeBindings(context.config).filter(({ channel }) => channel !== MAIN_CHANNEL);
+  if (bindings.length === 0) return skip("mcp_channels", "no channel besides main is served");
+  const met = await Promise.all(bindings.map((binding) => describe(context, binding, signal)));
+  const evidence = met.map(({ text }) => text);
+  const hops = met.flatMap(({ hops }) => hops);
+  const bad = met.filter(({ isWell }) => !isWell);
+  if (bad.length === 0) {
+    return pass("mcp_channels", `${met.length} of ${met.length} answer`, { evidence, hops });
+  }
+  return fail("mcp_channels", bad[0]?.text ?? "", {
+    why: WHY,
+    evidence,
+    next: [
+      "look at one alone: bind it to main with --mcp.server-url or --mcp.command, and ask the doctor again",
+      again(context),
+    ],
+    hops,
+  });
+}
+
+async function describe(
+  context: Context,
+  binding: Binding,
+  signal: AbortSignal,
+): Promise<{ readonly isWell: boolean; readonly text: string; readonly hops: readonly Hop[] }> {
+  const outcome = await meet(context, binding, signal);
+  const hops = outcome.hops.map(({ name, ms }) => ({ name: `${binding.channel}: ${name}`, ms }));
+  const said = (text: string) => `channel ${binding.channel} (${shownTarget(binding)}): ${text}`;
+  if (outcome.type === "locked") return { isWell: true, text: said("asks for authorization"), hops };
+  if (outcome.type === "failed") {
+    const words = outcome.lastWords === undefined ? "" : `; ${outcome.lastWords}`;
+    return { isWell: false, text: said(`${outcome.detail}${words}`), hops };
+  }
+  const tools = typeof outcome.tools === "number" ? `${outcome.tools} tools` : `no tools: ${outcome.tools}`;
+  return { isWell: typeof outcome.tools === "number", text: said(`${serverName(outcome)}, ${tools}`), hops };
+}
+
+/** Opens a binding, shakes hands and takes it down again, whatever happens. */
+async function meet(context: Context, binding: Binding, signal: AbortSignal): Promise<Outcome> {
+  const limitMs = binding.transport === "stdio" ? STDIO_LIMIT_MS : HTTP_LIMIT_MS;
+  let channel: Channel | undefined;
+  const lastWords = () => {
+    const reason = channel?.transport === "stdio" ? channel.health().reason : "";
+    const words = LAST_STDERR.exec(reason)?.[1] ?? "";
+    return words === "" ? {} : { lastWords: `last words on stderr: ${shortened(context.redact(words))}` };
+  };
+  try {
+    channel = await open(context, binding);
+    if (channel === undefined) return failed("not asked: the certificates cannot be used");
+    const started = channel;
+    await started.start();
+    const result = await withinLimit(limitMs, signal, (limited) => shakeHands(started, limited));
+    return result.type === "failed"
+      ? { ...result, detail: shortened(context.redact(result.detail)), ...lastWords() }
+      : result;
+  } catch (error) {
+    if (error instanceof CheckTimeoutError) {
+      return { ...failed(`did not complete the handshake within ${limitMs / 1000} s`), ...lastWords() };
+    }
+    if (error instanceof ExecutableNotFoundError || error instanceof StdioStartError) {
+      return failed(shortened(context.redact(error.message)));
+    }
+    throw error;
+  } finally {
+    await channel?.stop(GRACE_MS);
+  }
+}
+
+function failed(detail: string): Extract<HandshakeResult, { type: "failed" }> {
+  return { type: "failed", detail, isStranger: false, hops: [] };
+}
+
+async function open(context: Context, binding: Binding): Promise<Channel | undefined> {
+  if (binding.transport === "stdio") return await openStdio(context, binding);
+  const route: Route | undefined = context.routes?.channels[binding.channel];
+  return route === undefined ? undefined : openHttp(context, binding, route);
+}
+
+function mainChecks(outcome: Outcome, context: Context, binding: Binding): Check[] {
+  const { hops } = outcome;
+  if (outcome.type === "locked") {
+    return [
+      pass("mcp_handshake", "asks for authorization (401): callers bring their own token", { hops }),
+      skip("mcp_tools", "not known: the server tells its tools only to authorized callers"),
+    ];
+  }
+  if (outcome.type === "failed") {
+    const evidence = [
+      `target: ${shownTarget(binding)}`,
+      outcome.detail,
+      ...outcome.lastWords === undefined ? [] : [outcome.lastWords],
+    ];
+    return [
+      fail("mcp_handshake", outcome.detail, {
+        why: WHY,
+        evidence,
+        next: [...causesOf(outcome, binding), again(context)],
+        hops,
+      }),
+      skip("mcp_tools", "not asked: the handshake failed"),
+    ];
+  }
+  return [
+    pass("mcp_handshake", serverName(outcome), { hops: hops.filter(({ name }) => !isListing(name)) }),
+    toolsCheck(outcome.tools, context, hops.filter(({ name }) => isListing(name))),
+  ];
+}
+
+function isListing(hopName: string): boolean {
+  return hopName.startsWith("tools/list");
+}
+
+function toolsCheck(tools: number | string, context: Context, hops: readonly Hop[]): Check {
+  const why = "A connector shows the tools of this list, and no others.";
+  if (typeof tools === "string") {
+    const next = ["look at the server's own log for tools/list", again(context)];
+    return fail("mcp_tools", `tools/list: ${tools}`, { why, evidence: [tools], next, hops });
+  }
+  if (tools > 0) return pass("mcp_tools", tools === 1 ? "1 tool" : `${tools} tools`, { hops });
+  return warn("mcp_tools", "the server has no tools", {
+    why,
+    next: [
+      "check the server's own configuration: it may want a setting before it offers any",
+      again(context),
+    ],
+    hops,
+  });
+}
+
+function causesOf({ isStranger }: Extract<Outcome, { type: "failed" }>, binding: Binding): string[] {
+  if (binding.transport === "stdio") {
+    return [
+      "run the command by hand: it must stay, read requests from stdin and write nothing but MCP to stdout",
+      "give it what it needs: its variables belong under env of its entry in the profile, as env:NAME",
+    ];
+  }
+  return isStranger
+    ? [
+      "correct the path of mcp.server-url: something answers there that is no MCP server (often it is /mcp)",
+      "headers that a gateway wants: --mcp.extra-headers 'Name: env:VARIABLE'",
+    ]
+    : [
+      "start the MCP server, and check host and port of mcp.server-url",
+      "a private authority signs its certificate: --ca-bundle /path/to/authority.pem",
+      "it is reached through a proxy only: --mcp.http-proxy env:HTTPS_PROXY",
+    ];
+}
+
+/** Name and version as the server gave them, and the protocol that was agreed on. */
+function serverName({ server }: Extract<HandshakeResult, { type: "done" }>): string {
+  const name = [server.name, server.version].filter((part) => part !== undefined && part !== "").join(" ");
+  return `${name === "" ? "a server without a name" : name} speaks MCP ${server.protocolVersion}`;
+}

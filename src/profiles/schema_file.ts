@@ -1,0 +1,23 @@
+import { profileJsonSchema } from "../config/mod.ts";
+import { putFile, readIfThere } from "./put_file.ts";
+
+/**
+ * Name of the schema beside the profiles. Editors resolve a relative path from the profile, so that the line works without
+ * a network and wherever the folder is moved.
+ */
+const SCHEMA_FILE = ".tunnel-client.schema.json";
+
+/** First line of a generated profile; the language server for YAML takes the schema from it. */
+export const SCHEMA_LINE = `# yaml-language-server: $schema=./${SCHEMA_FILE}`;
+
+/** JSON Schema of a profile as text. */
+export function schemaText(): string {
+  return `${JSON.stringify(profileJsonSchema(), null, 2)}\n`;
+}
+
+/** Puts the schema of this version beside the profiles of a directory, unless it is there already. */
+export async function writeSchemaFile(profileDir: string): Promise<void> {
+  const path = `${profileDir}/${SCHEMA_FILE}`;
+  const text = schemaText();
+  if (await readIfThere(path) !== text) await putFile(path, text, "replace");
+}
