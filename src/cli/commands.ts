@@ -66,6 +66,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => loadCommand<typeof import("./admin.ts")>("./admin.ts", import.meta.url),
   },
   {
+    name: "permissions",
+    summary: "What a profile lets the program touch",
+    load: () => loadCommand<typeof import("./permissions.ts")>("./permissions.ts", import.meta.url),
+  },
+  {
     name: "help",
     summary: "Help on a topic or a command",
     load: () => loadCommand<typeof import("./help.ts")>("./help.ts", import.meta.url),

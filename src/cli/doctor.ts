@@ -1,10 +1,11 @@
 /** `tunnel-client doctor`: would a run with this command line work? (spec 04 §4) */
-import { type CheckId, examine, reportDocument, reportText } from "../doctor/mod.ts";
+import { examine, reportDocument, reportText } from "../doctor/mod.ts";
 import type { CommandCall, LeafCommand } from "./command.ts";
 import { doctorFlags, doctorOptions } from "./doctor_options.ts";
 import { CliError, EXIT_OK } from "./exit.ts";
 import { commandLines } from "./help_text.ts";
 import type { CliIo } from "./io.ts";
+import { progressLine } from "./progress_line.ts";
 import { connectorNote, SETUP_PAGES } from "./setup_pages.ts";
 import { listenForStop } from "./stop_signals.ts";
 
@@ -37,7 +38,11 @@ async function doctor(flags: CommandCall["flags"], io: CliIo): Promise<number> {
   void signals.next().then((signal) =>
     stop.abort(new CliError(`stopped by ${signal}`, { exitCode: signal === "SIGINT" ? 130 : 143 }))
   );
-  const progress = progressLine(io);
+  const progress = progressLine({
+    write: io.stderr,
+    isTerminal: Deno.stderr.isTerminal(),
+    columns: () => Deno.consoleSize().columns,
+  });
   try {
     const report = await examine({
       flags: options.settings,
@@ -59,22 +64,4 @@ async function doctor(flags: CommandCall["flags"], io: CliIo): Promise<number> {
     progress.clear();
     signals.close();
   }
-}
-
-/** Says on a terminal what is waited for, in one line that is gone at the end; says nothing anywhere else. */
-function progressLine(io: CliIo): { show(running: readonly CheckId[]): void; clear(): void } {
-  if (!Deno.stderr.isTerminal()) return { show: () => undefined, clear: () => undefined };
-  const { columns } = Deno.consoleSize();
-  let isShown = false;
-  return {
-    show(running) {
-      const line = running.length === 0 ? "" : `checking ${running.join(", ")}`;
-      io.stderr(`\r\x1b[K${line.slice(0, Math.max(0, columns - 1))}`);
-      isShown = line !== "";
-    },
-    clear() {
-      if (isShown) io.stderr("\r\x1b[K");
-      isShown = false;
-    },
-  };
 }

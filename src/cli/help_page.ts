@@ -48,7 +48,8 @@ function sectionText({ heading, text }: HelpSection): string {
 }
 
 /** The variable of a flag that is a setting under the same name. */
-function variableOf({ name }: FlagSpec): string | undefined {
+function variableOf({ name, hasNoVariable }: FlagSpec): string | undefined {
+  if (hasNoVariable) return undefined;
   const settings: readonly Setting[] = SETTINGS;
   return settings.find((setting) => setting.name === name)?.env;
 }

@@ -152,7 +152,8 @@ async function makeProfile(flags: ParsedFlags, io: CliIo): Promise<Made> {
   await checkRendered(text, sample);
   await checkStarts(mcpCommand, io);
   const profile = await addProfile(dir, name, text, isOn(flags, "force") ? "replace" : "create");
-  await writeSchemaFile(dir);
+  const noSchema = await writeSchemaFile(dir);
+  if (noSchema !== undefined) io.stderr(`warning: ${noSchema}\n`);
   for (const flag of ignoredTargets(inputs, flags)) {
     io.stderr(`--${flag} is ignored: ${sample.name} has no use for it\n`);
   }

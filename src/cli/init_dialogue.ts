@@ -55,17 +55,22 @@ const EXIT_INTERRUPTED = 130;
  * @throws {CliError} when the person ends it
  */
 export async function askForProfile(flags: ParsedFlags, terminal: Terminal, io: CliIo): Promise<ParsedFlags> {
+  const named = lastValue(flags, "profile");
+  const dir = profileDirOf(flags, io);
+  const taken = isOn(flags, "force") ? [] : (await listProfiles(dir)).map(({ name }) => name);
+  if (named !== undefined && taken.includes(parseProfileName(named))) {
+    throw new CliError(
+      `profile ${JSON.stringify(named)} already exists in ${dir}; pass --force to overwrite it`,
+    );
+  }
   const dialogue = new Dialogue(terminal, io);
   io.stdout(
-    "This makes a profile: which tunnel leads to which MCP server. Ctrl-C ends it, nothing is written then.\n\n",
+    "This makes a profile: which tunnel leads to which MCP server.\nCtrl-C ends it, nothing is written then.\n\n",
   );
   const tunnelId = await dialogue.tunnelId();
   const kind = await dialogue.kind();
   const sample = findSample(kind.sample);
   const target = await dialogue.target(sample, tunnelId);
-  const named = lastValue(flags, "profile");
-  const dir = profileDirOf(flags, io);
-  const taken = isOn(flags, "force") ? [] : (await listProfiles(dir)).map(({ name }) => name);
   const { name, force } = named === undefined
     ? await dialogue.profileName(kind.profile, taken)
     : { name: named, force: isOn(flags, "force") };

@@ -15,7 +15,16 @@ import type { CliIo } from "./io.ts";
 
 /** One flag of these commands. */
 export function profileFlag(name: string, placeholder: string, help: string, group = "Flags"): FlagSpec {
-  return { name, syntax: "text", repeatable: false, placeholder, default: "", help, group };
+  return {
+    name,
+    syntax: "text",
+    repeatable: false,
+    placeholder,
+    default: "",
+    help,
+    group,
+    hasNoVariable: true,
+  };
 }
 
 /** One that is on or off. */

@@ -146,7 +146,8 @@ async function addCommand({ flags, args: [word = ""] }: CommandCall, io: CliIo):
     throw new CliError(`profile did not validate:\n${problems.map(formatProblem).join("\n")}`);
   }
   const profile = await addProfile(dir, name, text, isOn(flags, "force") ? "replace" : "create");
-  if (file === undefined) await writeSchemaFile(dir);
+  const noSchema = file === undefined ? await writeSchemaFile(dir) : undefined;
+  if (noSchema !== undefined) io.stderr(`warning: ${noSchema}\n`);
   const stored = secrets.map((secret) => ({
     ...secret,
     location: { ...secret.location, path: profile.path },

@@ -30,6 +30,8 @@ export interface FlagSpec {
   readonly group: string;
   /** The only words it takes; a setting's words are checked with the setting. */
   readonly choices?: readonly string[];
+  /** It is no setting, though one bears its name: no variable sets it. */
+  readonly hasNoVariable?: true;
 }
 
 /** Every occurrence of every flag that was given, by the spelling that was typed, without dashes. */

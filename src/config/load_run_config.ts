@@ -21,6 +21,7 @@ import { SettingReader } from "./setting_reader.ts";
 import { SETTINGS } from "./settings.ts";
 import { envSource, fallbackEnvSource, flagSource } from "./sources.ts";
 import { readTrustedOrigins } from "./trusted_origins.ts";
+import { layered } from "./layered.ts";
 import { loadYamlReader } from "./yaml_reader.ts";
 
 /** Where a configuration comes from. */
@@ -99,7 +100,7 @@ export function buildConfiguration(sources: ConfigSources, file: ReadFile | unde
     fallbackEnvSource(env),
   ]);
   // References of flags, variables, proxies and headers also see the file, below the environment (CFG-6).
-  const variables = root === undefined ? env : { ...variablesOfFile(root, SETTINGS), ...env };
+  const variables = root === undefined ? env : layered(env, variablesOfFile(root, SETTINGS));
   const references = { env: variables, readTextFile };
   const caBundle = readPath(reader, "ca-bundle", references);
   const globalProxy = readProxy(reader, "http-proxy", references);

@@ -9,7 +9,7 @@ import {
 import type { Commands } from "./commands.ts";
 import type { Context, DoctorRequest } from "./context.ts";
 import { guidanceFor } from "./guidance.ts";
-import { type Check, type CheckId, fail, pass, skip, warn } from "./report.ts";
+import { type Check, type CheckId, fail, pass, warn } from "./report.ts";
 import { shownTarget } from "./shown_target.ts";
 
 const NO_FILE = "flags/environment only";
@@ -103,9 +103,4 @@ function checkOf({ code, setting, source, location }: ConfigProblem): CheckId {
   const known = ID_OF_SETTING[setting];
   if (known !== undefined) return known;
   return source === "yaml" || location !== undefined ? "profile_load" : "config_validation";
-}
-
-/** Said of checks that had to be left out. */
-export function notAsked(id: CheckId, why: string): Check {
-  return skip(id, why);
 }

@@ -12,6 +12,7 @@ import {
   type HttpClient,
   type HttpResponse,
   NetError,
+  type NetErrorReason,
   originOf,
   type Route,
 } from "../net/mod.ts";
@@ -152,12 +153,17 @@ function refused(error: unknown, seen: Seen, context: Context, hops: readonly Ho
       }),
     ];
   }
-  if (error instanceof NetError) return unreached(error.explanation, context, hops);
+  if (error instanceof NetError) return unreached(error.explanation, context, hops, error.reason);
   if (error instanceof ControlPlaneTimeoutError) return unreached(error.message, context, hops);
   throw error;
 }
 
-function unreached(cause: string, context: Context, hops: readonly Hop[]): Check[] {
+function unreached(
+  cause: string,
+  context: Context,
+  hops: readonly Hop[],
+  reason: NetErrorReason = "timeout",
+): Check[] {
   const { config } = context;
   const origin = originOf(config.controlPlane.baseUrl);
   return [
@@ -165,9 +171,7 @@ function unreached(cause: string, context: Context, hops: readonly Hop[]): Check
       why: WHY_REACHABLE,
       evidence: [`asked: ${origin}`, shortened(context.redact(cause))],
       next: [
-        `allow HTTPS to ${origin} from this machine, or name the proxy that leads out: ` +
-        "--http-proxy env:HTTPS_PROXY",
-        "an authority of your own signs certificates here: --ca-bundle /path/to/authority.pem",
+        ...waysOut(reason, origin),
         again(context),
       ],
       hops,
@@ -175,6 +179,22 @@ function unreached(cause: string, context: Context, hops: readonly Hop[]): Check
     skip("control_plane_key", "not known: the control plane was not reached"),
     skip("control_plane_tunnel", "not known: the control plane was not reached"),
   ];
+}
+
+/** The likely cause first, by what has failed. */
+function waysOut(reason: NetErrorReason, origin: string): readonly string[] {
+  const proxy = "name the proxy that leads out, with its user and password: --http-proxy env:HTTPS_PROXY";
+  if (reason.startsWith("proxy")) return [proxy];
+  if (reason.startsWith("tls-client")) {
+    return ["show a certificate: --control-plane.client-cert and --control-plane.client-key"];
+  }
+  if (reason.startsWith("tls")) {
+    return [
+      "an authority of your own signs certificates here: --ca-bundle /path/to/authority.pem",
+      "look whose certificate it is: a gateway in between shows its own",
+    ];
+  }
+  return [`let this machine connect to ${origin} (name servers, firewall)`, proxy];
 }
 
 /** What each status means for each of the three questions. */

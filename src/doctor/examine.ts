@@ -23,7 +23,7 @@ import {
 import type { Context, DoctorRequest } from "./context.ts";
 import { checkControlPlane, controlPlaneTimedOut } from "./control_plane.ts";
 import { CheckTimeoutError, withinLimit } from "./deadline.ts";
-import { digestOf } from "./digest.ts";
+import { summaryLineOf } from "./summary_line.ts";
 import { checkExecutable } from "./executable.ts";
 import { checkFiles } from "./files.ts";
 import { apiKeySource } from "./key_source.ts";
@@ -59,7 +59,11 @@ export async function examine(request: DoctorRequest): Promise<DoctorReport> {
   const commands = commandsFor(request.flags, request.env);
   const loaded = await load(request, commands);
   if ("checks" in loaded) {
-    return { checks: loaded.checks, runCommand: commands.run, digest: digestOf(loaded.checks, undefined) };
+    return {
+      checks: loaded.checks,
+      runCommand: commands.run,
+      summaryLine: summaryLineOf(loaded.checks, undefined),
+    };
   }
   const { config } = loaded;
   const { check: certificates, texts } = await loadCertificates(config, request.env, commands);
@@ -85,7 +89,7 @@ export async function examine(request: DoctorRequest): Promise<DoctorReport> {
   ];
   const found = await runAll(examinationsOf(context), request);
   const checks = inOrder([...known, ...found]).map((check) => concealed(check, secrets.known));
-  return { checks, runCommand: commands.run, digest: digestOf(checks, config) };
+  return { checks, runCommand: commands.run, summaryLine: summaryLineOf(checks, config) };
 }
 
 /** The configuration, or the checks that say why there is none (D-8). */

@@ -37,10 +37,12 @@ export type HandshakeResult =
   | {
     readonly type: "failed";
     readonly detail: string;
-    /** Bytes came back, but not those of an MCP server. */
-    readonly isStranger: boolean;
+    readonly cause: FailureCause;
     readonly hops: readonly Hop[];
   };
+
+/** Who is to be looked at: something that answers and is no MCP server, its certificate, or the way there. */
+export type FailureCause = "stranger" | "tls" | "way";
 
 /** What of a request must be repeated in those behind it. */
 interface Manner {
@@ -150,17 +152,20 @@ function readToolList(text: JsonText): { count: number; nextCursor: string | und
 
 function failed(answer: CallResult, hops: readonly Hop[]): Extract<HandshakeResult, { type: "failed" }> {
   if (answer.type === "failure") {
-    return { type: "failed", detail: answer.detail, isStranger: isStranger(answer), hops };
+    return { type: "failed", detail: answer.detail, cause: causeOf(answer), hops };
   }
   const how = answer.errorCode === undefined
     ? "the answer to initialize is not that of an MCP server"
     : `initialize was refused with JSON-RPC error ${answer.errorCode}`;
-  return { type: "failed", detail: how, isStranger: answer.errorCode === undefined, hops };
+  return { type: "failed", detail: how, cause: "stranger", hops };
 }
 
-function isStranger({ kind, upstreamStatus }: ChannelFailure): boolean {
-  return upstreamStatus !== 0 || kind === "invalid_protocol_response" || kind === "malformed_json" ||
+function causeOf({ kind, upstreamStatus }: ChannelFailure): FailureCause {
+  if (kind === "tls") return "tls";
+  const isAnswer = upstreamStatus !== 0 || kind === "invalid_protocol_response" ||
+    kind === "malformed_json" ||
     kind === "non_protocol_response";
+  return isAnswer ? "stranger" : "way";
 }
 
 function statusOf(answer: CallResult): number {

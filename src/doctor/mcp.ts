@@ -5,7 +5,7 @@ import type { Route } from "../net/mod.ts";
 import { activeBindings } from "../sandbox/mod.ts";
 import { again, type Context, shortened } from "./context.ts";
 import { CheckTimeoutError, withinLimit } from "./deadline.ts";
-import { type HandshakeResult, shakeHands } from "./handshake.ts";
+import { type FailureCause, type HandshakeResult, shakeHands } from "./handshake.ts";
 import { openHttp, openStdio } from "./open_channel.ts";
 import { type Check, fail, type Hop, pass, skip, warn } from "./report.ts";
 import { shownTarget } from "./shown_target.ts";
@@ -98,7 +98,7 @@ async function meet(context: Context, binding: Binding, signal: AbortSignal): Pr
 }
 
 function failed(detail: string): Extract<HandshakeResult, { type: "failed" }> {
-  return { type: "failed", detail, isStranger: false, hops: [] };
+  return { type: "failed", detail, cause: "way", hops: [] };
 }
 
 async function open(context: Context, binding: Binding): Promise<Channel | undefined> {
@@ -158,24 +158,28 @@ function toolsCheck(tools: number | string, context: Context, hops: readonly Hop
   });
 }
 
-function causesOf({ isStranger }: Extract<Outcome, { type: "failed" }>, binding: Binding): string[] {
-  if (binding.transport === "stdio") {
-    return [
-      "run the command by hand: it must stay, read requests from stdin and write nothing but MCP to stdout",
-      "give it what it needs: its variables belong under env of its entry in the profile, as env:NAME",
-    ];
-  }
-  return isStranger
-    ? [
-      "correct the path of mcp.server-url: something answers there that is no MCP server (often it is /mcp)",
-      "headers that a gateway wants: --mcp.extra-headers 'Name: env:VARIABLE'",
-    ]
-    : [
-      "start the MCP server, and check host and port of mcp.server-url",
-      "a private authority signs its certificate: --ca-bundle /path/to/authority.pem",
-      "it is reached through a proxy only: --mcp.http-proxy env:HTTPS_PROXY",
-    ];
+function causesOf({ cause }: Extract<Outcome, { type: "failed" }>, binding: Binding): readonly string[] {
+  return binding.transport === "stdio" ? STDIO_STEPS : HTTP_STEPS[cause];
 }
+
+const STDIO_STEPS: readonly string[] = [
+  "run the command by hand: it must stay, read requests from stdin and write nothing but MCP to stdout",
+  "give it what it needs: its variables belong under env of its entry in the profile, as env:NAME",
+];
+const HTTP_STEPS: Readonly<Record<FailureCause, readonly string[]>> = {
+  stranger: [
+    "correct the path of mcp.server-url: something answers there that is no MCP server (often it is /mcp)",
+    "headers that a gateway wants: --mcp.extra-headers 'Name: env:VARIABLE'",
+  ],
+  tls: [
+    "a private authority signs its certificate: --ca-bundle /path/to/authority.pem",
+    "it wants to know who calls: --mcp.client-cert and --mcp.client-key",
+  ],
+  way: [
+    "start the MCP server, and check host and port of mcp.server-url",
+    "it is reached through a proxy only: --mcp.http-proxy env:HTTPS_PROXY",
+  ],
+};
 
 /** Name and version as the server gave them, and the protocol that was agreed on. */
 function serverName({ server }: Extract<HandshakeResult, { type: "done" }>): string {

@@ -68,7 +68,7 @@ export interface DoctorReport {
   /** The command that serves the tunnel (D-7). */
   readonly runCommand: string;
   /** One line for a colleague: no names, ids, hosts, paths or texts of peers. */
-  readonly digest: string;
+  readonly summaryLine: string;
 }
 
 export function pass(id: CheckId, summary: string, details: Details = {}): Check {

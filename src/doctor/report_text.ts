@@ -17,7 +17,7 @@ export function reportDocument(report: DoctorReport): object {
       ...next.length === 0 ? {} : { next },
       ...hops.length === 0 ? {} : { hops },
     })),
-    digest: report.digest,
+    summary_line: report.summaryLine,
   };
 }
 
@@ -38,7 +38,7 @@ export function reportText(report: DoctorReport, detail: "brief" | "explained"):
     : report.checks.filter(({ status, why, evidence, next }) =>
       status !== "PASS" && (why ?? evidence ?? next) !== undefined
     ).map(explanation);
-  return [...lines, "", ...end, `DIGEST ${report.digest}`, ...blocks].join("\n") + "\n";
+  return [...lines, "", ...end, `SUMMARY ${report.summaryLine}`, ...blocks].join("\n") + "\n";
 }
 
 function timesText(hops: readonly Hop[]): string {

@@ -3,7 +3,8 @@
  * {@link NetError} that says which step failed.
  *
  * {@link createRouteClient} makes the client of a {@link Route}: through proxies, Unix sockets, with roots and client
- * certificates. {@link createTargetClient} goes straight to its targets; both have one face. {@link resolveProxy} is the one answer to how a request leaves, for traffic and for what is shown.
+ * certificates. {@link createTargetClient} goes straight to its targets; both have one face. {@link resolveProxy} is
+ * the one answer to how a request leaves, for traffic and for what is shown.
  */
 export { BodyTooLargeError } from "./http.ts";
 export type { HeaderPairs, HttpBody, HttpClient, HttpRequest, HttpResponse } from "./http.ts";

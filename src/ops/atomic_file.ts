@@ -16,7 +16,9 @@ function lastSeparator(path: string): number {
  */
 export async function writeFileAtomically(path: string, content: string, mode: number): Promise<void> {
   const nameStart = lastSeparator(path) + 1;
-  const temporary = `${path.slice(0, nameStart)}.${path.slice(nameStart)}.${crypto.randomUUID()}.tmp`;
+  // A name that is known before, so that the right to write it can be given without the whole directory.
+  const temporary = `${path.slice(0, nameStart)}.${path.slice(nameStart)}.tmp`;
+  await removeIfPresent(temporary);
   try {
     await Deno.writeTextFile(temporary, content, { createNew: true, mode });
     if (Deno.build.os !== "windows") await Deno.chmod(temporary, mode);
@@ -24,6 +26,15 @@ export async function writeFileAtomically(path: string, content: string, mode: n
   } catch (error) {
     await removeIfPresent(temporary);
     throw error;
+  }
+}
+
+/** Makes a directory and those above it. A process whose rights end at its files must find it there. */
+export async function makeDirectory(path: string, mode: number): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true, mode });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { directoryOf, removeIfPresent } from "./atomic_file.ts";
+import { directoryOf, makeDirectory, removeIfPresent } from "./atomic_file.ts";
 import { StartError } from "./start_error.ts";
 
 const DIRECTORY_MODE = 0o755;
@@ -12,7 +12,7 @@ const PROBE_LIMIT_MS = 100;
 export async function clearSocketPath(path: string, setting: string): Promise<void> {
   const name = `${setting} ${JSON.stringify(path)}`;
   try {
-    await Deno.mkdir(directoryOf(path), { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(directoryOf(path), DIRECTORY_MODE);
     const info = await lstatIfPresent(path);
     if (info === undefined) return;
     if (info.isSocket !== true) {

@@ -1,4 +1,4 @@
-import { directoryOf, removeIfOurs, writeFileAtomically } from "./atomic_file.ts";
+import { directoryOf, makeDirectory, removeIfOurs, writeFileAtomically } from "./atomic_file.ts";
 import type { Log } from "./observe.ts";
 import { StartError } from "./start_error.ts";
 
@@ -12,7 +12,7 @@ const DIRECTORY_MODE = 0o755;
  */
 export async function writeUrlFile(path: string, url: string, log: Log): Promise<() => Promise<void>> {
   try {
-    await Deno.mkdir(directoryOf(path), { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(directoryOf(path), DIRECTORY_MODE);
     await writeFileAtomically(path, url, FILE_MODE);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -32,7 +32,8 @@ export async function editProfile(
   const start = before ?? skeleton();
   const copy = await Deno.realPath(profileDir) + `/.${name}.${crypto.randomUUID().slice(0, 8)}.yaml`;
   await refusing(copy, () => writeOwn(copy, start));
-  if (before === undefined) await refusing(profileDir, () => writeSchemaFile(profileDir));
+  // Without it the editor cannot help; that is no reason not to edit.
+  if (before === undefined) void await writeSchemaFile(profileDir);
   const ended = await runEditor(editor, copy);
   const after = await readProfile(copy);
   const keep = (what: string): ProfileError =>

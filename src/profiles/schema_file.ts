@@ -1,4 +1,5 @@
 import { profileJsonSchema } from "../config/mod.ts";
+import { whyRefused } from "./profile_error.ts";
 import { putFile, readIfThere } from "./put_file.ts";
 
 /**
@@ -15,9 +16,18 @@ export function schemaText(): string {
   return `${JSON.stringify(profileJsonSchema(), null, 2)}\n`;
 }
 
-/** Puts the schema of this version beside the profiles of a directory, unless it is there already. */
-export async function writeSchemaFile(profileDir: string): Promise<void> {
+/**
+ * Puts the schema of this version beside the profiles of a directory, unless it is there already. Profiles work without it.
+ * @returns why it could not be done; undefined when it was
+ */
+export async function writeSchemaFile(profileDir: string): Promise<string | undefined> {
   const path = `${profileDir}/${SCHEMA_FILE}`;
   const text = schemaText();
-  if (await readIfThere(path) !== text) await putFile(path, text, "replace");
+  try {
+    if (await readIfThere(path) !== text) await putFile(path, text, "replace");
+    return undefined;
+  } catch (error) {
+    const why = error instanceof TypeError ? "what is there is not text" : whyRefused(error);
+    return `cannot write ${JSON.stringify(path)}, so that editors cannot check profiles: ${why}`;
+  }
 }

@@ -7,7 +7,7 @@ import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEnt
 import { Keeper } from "./keeper.ts";
 import { killGroups } from "./kill_groups.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
-import { type PermissionSet, workerPermissions } from "./permissions.ts";
+import type { PermissionSet } from "./permissions.ts";
 import type { Routes } from "./routes.ts";
 import { SharedCounts } from "./shared_counts.ts";
 import { AGENT_ENTRY, spawnAgent, type SpawnedAgent } from "./spawn_agent.ts";
@@ -31,6 +31,8 @@ export interface AgentThreadHooks {
   readonly onReplaced: (lost: number, unseen: AgentSummary) => void;
   /** The agent crashed and the program has to end. */
   readonly onCrashed: (error: string) => void;
+  /** The control plane refuses the API key. */
+  readonly onKeyRefused?: () => void;
 }
 
 export interface AgentThreadOptions {
@@ -43,6 +45,8 @@ export interface AgentThreadOptions {
   readonly hooks: AgentThreadHooks;
   /** The first agent's thread, created with these rights; by default one is created here. */
   readonly agent?: SpawnedAgent;
+  /** Creates this agent's thread and those after it, where main has no rights any more; it stays its owner's. */
+  readonly keeper?: Keeper;
   /** Module that becomes the agent; by default the agent itself. A test puts one in its place that misbehaves. */
   readonly entry?: URL;
   /** How often the agent is asked for a sign of life; by default 5000. */
@@ -59,6 +63,7 @@ export class AgentThread {
   #port: MessagePort;
   #agent: SpawnedAgent | undefined;
   #keeper: Keeper | undefined;
+  #ownsKeeper = false;
   #heartbeat: ReturnType<typeof setTimeout> | undefined;
   /** When the agent was asked for the sign of life that has not come yet. */
   #askedAt: number | undefined;
@@ -69,6 +74,7 @@ export class AgentThread {
   #started = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<AgentSummary>();
   readonly #asked = new Map<number, (snapshot: Snapshot) => void>();
+  readonly #reconfiguring = new Map<number, PromiseWithResolvers<string>>();
   #nextNumber = 1;
   #ending = false;
   #responsive = true;
@@ -79,13 +85,14 @@ export class AgentThread {
   constructor(options: AgentThreadOptions) {
     this.#options = options;
     this.#startWith = options.start;
-    const agent = options.agent ?? spawnAgent(options.permissions, options.sandbox, options.entry);
+    this.#keeper = options.keeper;
+    const agent = options.agent ?? this.#spawn();
     this.#agent = agent;
     this.#port = agent.port;
     this.#listen();
     // It may die before anybody waits for its start.
     this.#started.promise.catch(() => {});
-    void agent.crashed.then((error) => this.#crashed(error));
+    this.#watchFor(agent);
   }
 
   /** False while the agent does not answer. */
@@ -110,10 +117,8 @@ export class AgentThread {
    */
   async confineMain(): Promise<void> {
     if (this.#options.sandbox === "off") return;
-    this.#keeper = new Keeper({
-      onAgentError: (error) => this.#crashed(error),
-      onKillFailed: this.#onKillFailed,
-    });
+    this.#keeper = new Keeper({ onKillFailed: this.#onKillFailed });
+    this.#ownsKeeper = true;
     await this.#keeper.ready();
     for (const name of ["net", "run", "ffi"] as const) await Deno.permissions.revoke({ name });
   }
@@ -137,6 +142,37 @@ export class AgentThread {
   renewTls(routes: Routes): void {
     this.#startWith = { ...this.#startWith, routes };
     this.#send({ type: "renew_tls", routes });
+  }
+
+  /**
+   * Puts another configuration in force without disturbing what runs; also for every agent after this one. The rights
+   * of this thread must be enough for it.
+   * @throws {Error} with the agent's own words when it cannot; then nothing has changed
+   */
+  async reconfigure(start: AgentStart): Promise<void> {
+    const number = this.#nextNumber++;
+    const done = Promise.withResolvers<string>();
+    this.#reconfiguring.set(number, done);
+    const before = this.#startWith;
+    // If this agent hangs now, the next one is started with what was asked for.
+    this.#startWith = start;
+    this.#send({ type: "reconfigure", number, start });
+    const error = await done.promise;
+    this.#reconfiguring.delete(number);
+    if (error === "") return;
+    this.#startWith = before;
+    throw new Error(error);
+  }
+
+  /** Hands the keeper over to a thread that comes after this one; this one goes on using it. */
+  lendKeeper(): Keeper | undefined {
+    this.#ownsKeeper = false;
+    return this.#keeper;
+  }
+
+  /** Takes over the keeper of a thread that came before. */
+  ownKeeper(): void {
+    this.#ownsKeeper = true;
   }
 
   setLogLevel(level: LogLevel): void {
@@ -180,9 +216,21 @@ export class AgentThread {
     if (this.#keeper) await this.#keeper.killGroups(this.#groups);
     else killGroups(this.#groups, this.#onKillFailed);
     this.#agent?.terminate();
-    this.#keeper?.terminateAgent();
-    this.#keeper?.close();
+    if (this.#ownsKeeper) this.#keeper?.close();
     this.#port.close();
+  }
+
+  #spawn(): SpawnedAgent {
+    const { entry, permissions, sandbox } = this.#options;
+    return this.#keeper === undefined
+      ? spawnAgent(permissions, sandbox, entry)
+      : this.#keeper.spawn(entry ?? AGENT_ENTRY, permissions);
+  }
+
+  #watchFor(agent: SpawnedAgent): void {
+    void agent.crashed.then((error) => {
+      if (this.#agent === agent) this.#crashed(error);
+    });
   }
 
   readonly #onKillFailed = (group: number, error: string): void => {
@@ -213,6 +261,9 @@ export class AgentThread {
     } else if (message.type === "process_groups") this.#groups = message.groups;
     else if (message.type === "started") this.#started.resolve();
     else if (message.type === "start_failed") this.#started.reject(new Error(message.error));
+    else if (message.type === "reconfigured") {
+      this.#reconfiguring.get(message.number)?.resolve(message.error);
+    } else if (message.type === "key_refused") hooks.onKeyRefused?.();
     else {
       this.#groups = [];
       hooks.onMetrics(message.metrics);
@@ -260,17 +311,17 @@ export class AgentThread {
     });
     this.#agent?.terminate();
     this.#agent = undefined;
-    keeper.terminateAgent();
     await keeper.killGroups(this.#groups);
     this.#groups = [];
     this.#lastSummary = emptySummary();
     this.#options.hooks.onReplaced(lost, unseen);
-    const { port1, port2 } = new MessageChannel();
+    const agent = this.#agent = this.#spawn();
     this.#port.close();
-    this.#port = port1;
+    this.#port = agent.port;
     this.#listen();
+    this.#watchFor(agent);
     this.#started = Promise.withResolvers<void>();
-    keeper.spawn(this.#options.entry ?? AGENT_ENTRY, workerPermissions(this.#options.permissions), port2);
+    for (const { resolve } of this.#reconfiguring.values()) resolve("");
     try {
       await this.start();
       this.#options.log.warn("agent thread replaced");
@@ -282,6 +333,7 @@ export class AgentThread {
   #crashed(error: string): void {
     this.#responsive = false;
     this.#started.reject(new Error(error));
+    for (const { resolve } of this.#reconfiguring.values()) resolve(error);
     this.#stopped.resolve(this.#lastKnown());
     this.#options.hooks.onCrashed(error);
   }

@@ -1,24 +1,26 @@
 /** Main's side of the keeper thread; see `keeper_worker.ts` for why it exists. */
+import { type PermissionSet, workerPermissions } from "./permissions.ts";
+import type { SpawnedAgent } from "./spawn_agent.ts";
 
 export type ToKeeper =
   | {
     readonly type: "spawn";
+    /** What this agent thread is called from now on. */
+    readonly id: number;
     readonly entry: string;
     readonly permissions: Deno.PermissionOptionsObject;
     readonly port: MessagePort;
   }
-  | { readonly type: "terminate" }
+  | { readonly type: "terminate"; readonly id: number }
   | { readonly type: "kill_groups"; readonly groups: readonly number[] };
 
 export type FromKeeper =
   | { readonly type: "ready" }
-  | { readonly type: "agent_error"; readonly error: string }
+  | { readonly type: "agent_error"; readonly id: number; readonly error: string }
   | { readonly type: "kill_failed"; readonly group: number; readonly error: string }
   | { readonly type: "groups_killed" };
 
 export interface KeeperHooks {
-  /** The agent that the keeper started has crashed. */
-  readonly onAgentError: (error: string) => void;
   /** A process group could not be ended. */
   readonly onKillFailed: (group: number, error: string) => void;
 }
@@ -26,6 +28,8 @@ export interface KeeperHooks {
 export class Keeper {
   readonly #worker: Worker;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #crashes = new Map<number, (error: string) => void>();
+  #nextId = 1;
   #killed: (() => void) | undefined;
 
   /** Starts the keeper with the rights that main has now. */
@@ -59,15 +63,29 @@ export class Keeper {
     await this.#ready.promise;
   }
 
-  /** Starts an agent thread that talks over the given port. */
-  spawn(entry: URL, permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
-    const message: ToKeeper = { type: "spawn", entry: entry.href, permissions, port };
-    this.#worker.postMessage(message, [port]);
-  }
-
-  /** Ends the agent thread that the keeper started, whatever it is doing. */
-  terminateAgent(): void {
-    this.#worker.postMessage({ type: "terminate" } satisfies ToKeeper);
+  /** Creates an agent thread, as `spawnAgent` does, with any rights that main had when it started the keeper. */
+  spawn(entry: URL, permissions: PermissionSet): SpawnedAgent {
+    const { port1: port, port2 } = new MessageChannel();
+    const id = this.#nextId++;
+    const crash = Promise.withResolvers<string>();
+    this.#crashes.set(id, crash.resolve);
+    const message: ToKeeper = {
+      type: "spawn",
+      id,
+      entry: entry.href,
+      permissions: workerPermissions(permissions),
+      port: port2,
+    };
+    this.#worker.postMessage(message, [port2]);
+    return {
+      port,
+      crashed: crash.promise,
+      terminate: () => {
+        this.#crashes.delete(id);
+        this.#worker.postMessage({ type: "terminate", id } satisfies ToKeeper);
+        port.close();
+      },
+    };
   }
 
   /** Ends whole process groups with SIGKILL; resolves when that has been tried for each. */
@@ -85,7 +103,7 @@ export class Keeper {
 
   #hear(message: FromKeeper): void {
     if (message.type === "ready") this.#ready.resolve();
-    else if (message.type === "agent_error") this.hooks.onAgentError(message.error);
+    else if (message.type === "agent_error") this.#crashes.get(message.id)?.(message.error);
     else if (message.type === "kill_failed") this.hooks.onKillFailed(message.group, message.error);
     else this.#killed?.();
   }

@@ -7,29 +7,32 @@ import type { FromKeeper, ToKeeper } from "./keeper.ts";
 import { killGroups } from "./kill_groups.ts";
 import { workerScope } from "./worker_scope.ts";
 
-let agent: Worker | undefined;
+const agents = new Map<number, Worker>();
 
 workerScope.onmessage = (event: MessageEvent<ToKeeper>) => {
   const message = event.data;
-  if (message.type === "spawn") spawn(message.entry, message.permissions, message.port);
-  else if (message.type === "terminate") agent?.terminate();
-  else {
+  if (message.type === "spawn") spawn(message);
+  else if (message.type === "terminate") {
+    agents.get(message.id)?.terminate();
+    agents.delete(message.id);
+  } else {
     killGroups(message.groups, (group, error) => tell({ type: "kill_failed", group, error }));
     tell({ type: "groups_killed" });
   }
 };
 tell({ type: "ready" });
 
-function spawn(entry: string, permissions: Deno.PermissionOptionsObject, port: MessagePort): void {
-  agent = new Worker(entry, {
+function spawn({ id, entry, permissions, port }: Extract<ToKeeper, { type: "spawn" }>): void {
+  const agent = new Worker(entry, {
     type: "module",
     name: "agent",
     deno: { permissions },
   });
   agent.addEventListener("error", (event) => {
     event.preventDefault();
-    tell({ type: "agent_error", error: event.message });
+    tell({ type: "agent_error", id, error: event.message });
   });
+  agents.set(id, agent);
   agent.postMessage({ port }, [port]);
 }
 

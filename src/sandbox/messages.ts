@@ -26,6 +26,8 @@ export type ToAgent =
   | { readonly type: "log_level"; readonly level: LogLevel }
   /** Certificates, keys or roots have changed; nothing else about the routes has. */
   | { readonly type: "renew_tls"; readonly routes: Routes }
+  /** Everything may have changed that the rights of this thread are enough for. Answered with the same number. */
+  | { readonly type: "reconfigure"; readonly number: number; readonly start: AgentStart }
   | { readonly type: "drain"; readonly limitMs: number }
   | { readonly type: "stop" };
 
@@ -49,4 +51,8 @@ export type FromAgent =
   }
   /** Process groups of stdio children that live now, so that main can end them if this thread cannot. */
   | { readonly type: "process_groups"; readonly groups: readonly number[] }
+  /** `error` is empty when the new configuration is in force; otherwise nothing has changed. */
+  | { readonly type: "reconfigured"; readonly number: number; readonly error: string }
+  /** The control plane refuses the API key: it may have been replaced by another one. */
+  | { readonly type: "key_refused" }
   | { readonly type: "stopped"; readonly summary: AgentSummary; readonly metrics: MetricSnapshot };

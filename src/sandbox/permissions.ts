@@ -16,14 +16,14 @@ export interface PermissionSet {
 /**
  * Derives the set.
  * @param programs absolute paths of the stdio children's executables and of the program that ends process groups
- * @param learned `host:port` of peers that were named at run time and are allowed by policy
+ * @param learned origins that were named at run time and are allowed by policy
  */
 export function derivePermissions(
   config: RunConfig,
   programs: readonly string[],
   learned: readonly string[] = [],
 ): PermissionSet {
-  const net = new Set(learned);
+  const net = new Set<string>();
   const sockets = new Set<string>();
   const { controlPlane, channels } = routesOf(config, NO_TLS_TEXTS);
   const add = (route: Route | undefined, url: string) => {
@@ -35,7 +35,13 @@ export function derivePermissions(
   };
   add(controlPlane, config.controlPlane.baseUrl);
   for (const binding of activeBindings(config)) {
-    if (binding.transport === "http-streamable") add(channels[binding.channel], binding.url);
+    if (binding.transport !== "http-streamable") continue;
+    const route = channels[binding.channel];
+    add(route, binding.url);
+    // Metadata is searched for the main channel only, by the way that its own requests take.
+    if (binding.channel === "main") {
+      for (const origin of [...config.mcp.oauthTrustedOrigins, ...learned]) add(route, origin);
+    }
   }
   return { net: [...net].sort(), sockets: [...sockets].sort(), run: [...new Set(programs)].sort() };
 }

@@ -22,6 +22,7 @@ import { VERSION } from "../version.ts";
 import { AgentThread } from "./agent_thread.ts";
 import { childEnvironment } from "./child_environment.ts";
 import type { AgentStart } from "./messages.ts";
+import type { Programs } from "./find_programs.ts";
 import { activeBindings, type PermissionSet } from "./permissions.ts";
 import { routesOf } from "./routes.ts";
 import type { SpawnedAgent } from "./spawn_agent.ts";
@@ -70,12 +71,6 @@ export interface Service {
   drain(): Promise<ServiceEnd>;
   /** Ends it at once. */
   stopNow(): Promise<ServiceEnd>;
-}
-
-/** Absolute paths of what the agent has to start. */
-export interface Programs {
-  readonly executables: Readonly<Record<string, string>>;
-  readonly killProgram: string | undefined;
 }
 
 /** What a service is built around. */

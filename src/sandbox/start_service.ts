@@ -1,7 +1,6 @@
-import type { RunConfig } from "../config/mod.ts";
-import { childProgram } from "./child_words.ts";
-import { activeBindings, derivePermissions } from "./permissions.ts";
-import type { Programs, Service, ServiceOptions } from "./service.ts";
+import { findPrograms, programPaths } from "./find_programs.ts";
+import { derivePermissions } from "./permissions.ts";
+import type { Service, ServiceOptions } from "./service.ts";
 import { spawnAgent } from "./spawn_agent.ts";
 import { TlsFileReader } from "./tls_files.ts";
 
@@ -13,10 +12,7 @@ import { TlsFileReader } from "./tls_files.ts";
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, environment, signal } = options;
   const programs = await findPrograms(config, environment);
-  const permissions = derivePermissions(config, [
-    ...Object.values(programs.executables),
-    ...(programs.killProgram === undefined ? [] : [programs.killProgram]),
-  ]);
+  const permissions = derivePermissions(config, programPaths(programs));
   const agent = spawnAgent(permissions, config.sandbox);
   const tlsFiles = new TlsFileReader(config, environment);
   const service = await (async () => {
@@ -53,27 +49,4 @@ async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined
   } finally {
     signal.removeEventListener("abort", abort);
   }
-}
-
-async function findPrograms(
-  config: RunConfig,
-  environment: Readonly<Record<string, string>>,
-): Promise<Programs> {
-  const bindings = activeBindings(config).filter((binding) => binding.transport === "stdio");
-  const executables: Record<string, string> = {};
-  if (bindings.length === 0) return { executables, killProgram: undefined };
-  // Loaded only where there is a command to look for, and hidden from Deno everywhere else: start time counts.
-  const path = new URL("../channels/mod.ts", import.meta.url).href;
-  const { ExecutableNotFoundError, resolveExecutable }: typeof import("../channels/mod.ts") = await import(
-    path
-  );
-  const find = (word: string) => resolveExecutable(word, environment.PATH ?? "", Deno.cwd());
-  for (const binding of bindings) executables[binding.channel] = await find(childProgram(binding));
-  let killProgram: string | undefined;
-  try {
-    killProgram = await find(Deno.build.os === "windows" ? "taskkill" : "kill");
-  } catch (error) {
-    if (!(error instanceof ExecutableNotFoundError)) throw error;
-  }
-  return { executables, killProgram };
 }

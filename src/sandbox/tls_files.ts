@@ -80,8 +80,14 @@ export class TlsFileReader {
   /**
    * Looks at the files that the configuration names until the signal ends it.
    * @param current what {@link TlsFileReader.load} has read
+   * @param everyMs pause between two looks
    */
-  async watch(current: TlsFiles, hooks: TlsFileHooks, signal: AbortSignal): Promise<void> {
+  async watch(
+    current: TlsFiles,
+    hooks: TlsFileHooks,
+    signal: AbortSignal,
+    everyMs = LOOK_EVERY_MS,
+  ): Promise<void> {
     if (this.#paths.length === 0) return;
     const { watchMaterial } = await netRoom();
     let last = current;
@@ -93,7 +99,7 @@ export class TlsFileReader {
       seen = now;
       return last;
     };
-    await watchMaterial({ load, everyMs: LOOK_EVERY_MS, ...hooks }, current, signal);
+    await watchMaterial({ load, everyMs, ...hooks }, current, signal);
   }
 
   get #paths(): readonly string[] {

@@ -41,7 +41,7 @@ interface Document {
   readonly result: string;
   readonly failed_checks?: readonly string[];
   readonly next?: string;
-  readonly digest: string;
+  readonly summary_line: string;
   readonly checks: readonly {
     readonly id: string;
     readonly status: string;
@@ -54,7 +54,8 @@ interface Document {
 /** Asks in all three forms; compares them, and looks for secrets in each. */
 async function doctor(args: readonly string[], env: Record<string, string> = {}): Promise<Document> {
   const all = ["doctor", "--health.listen-addr=127.0.0.1:0", ...SECRET_ARGS, ...args];
-  const options = { env: { ...ENV, ...env } };
+  const { CONTROL_PLANE_API_KEY: key = "", ...others } = { ...ENV, ...env };
+  const options = { env: key === "" ? others : { ...others, CONTROL_PLANE_API_KEY: key } };
   const [brief, explained, machine] = await Promise.all([
     tunnelClientEnd(all, options),
     tunnelClientEnd([...all, "--explain"], options),
@@ -84,9 +85,9 @@ async function doctor(args: readonly string[], env: Record<string, string> = {})
       assert.match(explained.stdout, new RegExp(`\nCHECK ${id} {3}${status}\nWhy this matters:`));
     }
   }
-  assert.match(document.digest, /^tunnel-client [^\n]+$/);
+  assert.match(document.summary_line, /^tunnel-client [^\n]+$/);
   for (const word of [TUNNEL_ID, "127.0.0.1", "localhost", "/tmp"]) {
-    assert.ok(!document.digest.includes(word), word);
+    assert.ok(!document.summary_line.includes(word), word);
   }
   return document;
 }

@@ -7,13 +7,13 @@ export class MetadataPlane implements AsyncDisposable {
   readonly #scheme: string;
 
   /** @param answer by default the metadata of whatever tunnel is asked for */
-  constructor(answer: () => Response | Promise<Response> = metadata, tls?: Certificate) {
+  constructor(answer?: () => Response | Promise<Response>, tls?: Certificate) {
     this.#scheme = tls === undefined ? "http" : "https";
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => undefined };
     const handle = async (request: Request) => {
       const { method, url, headers } = request;
       this.arrivals.push({ method, path: new URL(url).pathname, headers: new Headers(headers) });
-      return await answer();
+      return await (answer ?? metadata)();
     };
     this.#server = Deno.serve(tls === undefined ? options : { ...options, ...tls }, handle);
   }

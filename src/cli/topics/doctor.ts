@@ -14,13 +14,21 @@ is wrong what to do about it.
 It exits with 0 when every check passes, with 2 when one fails, and with 1 for a
 wrong command line.
 
-What it checks:
+What it checks, over the same proxies and certificates as run:
   - which source is used: flags and environment, a profile, or a file
-  - whether that file loads
-  - whether the tunnel id is a valid one, and the reference to the key resolves
-  - whether the main MCP target is configured, starts or can be reached
+  - whether that file loads, and where secrets stand in it literally
+  - the files that run writes, and where /healthz, /readyz and /ui will be
+  - certificates and proxies: readable, not about to expire, working
+  - the control plane: reached, the key accepted, the tunnel known, the clocks
+    in step; it asks for the tunnel's name and polls nothing
+  - every MCP server: started or reached, a real handshake, its tools
   - the metadata documents that a protected server needs to become ready
-  - where /healthz, /readyz and /ui will be
+  - what the agent will be allowed to touch
+
+Each check says PASS, WARN, SKIP or FAIL, and how long each step took; only FAIL
+makes the result a failure. The line SUMMARY can be shown to anybody: it holds
+no name, id, host or path. What the key lacks to poll (Tunnels Use) shows only
+when run polls.
 
 Pages to go to:
 ${pages()}

@@ -14,7 +14,7 @@ const WELL: DoctorReport = {
     { id: "codex_plugin", status: "SKIP", summary: "no plugin", why: "because", next: ["install it"] },
   ],
   runCommand: "tunnel-client run --profile p",
-  digest: "a line",
+  summaryLine: "a line",
 };
 const BAD: DoctorReport = {
   ...WELL,
@@ -35,13 +35,13 @@ Deno.test("reportText() pads ids and statuses, and ends with the command to run 
       "\n" +
       "RESULT ok\n" +
       "NEXT   tunnel-client run --profile p\n" +
-      "DIGEST a line\n",
+      "SUMMARY a line\n",
   );
 });
 
 Deno.test("reportText() lists what failed, in order, and a warning is no failure [D-3, D-5]", () => {
   const [, end = ""] = reportText(BAD, "brief").split("\n\n");
-  assert.equal(end, "RESULT fail\nFAILED_CHECKS files,control_plane_key\nEXIT_CODE 2\nDIGEST a line\n");
+  assert.equal(end, "RESULT fail\nFAILED_CHECKS files,control_plane_key\nEXIT_CODE 2\nSUMMARY a line\n");
 });
 
 Deno.test("reportText() explains whatever did not pass and has something to explain [D-6]", () => {
@@ -52,7 +52,7 @@ Deno.test("reportText() explains whatever did not pass and has something to expl
   ]);
   assert.match(
     reportText(WELL, "explained"),
-    /\nCHECK codex_plugin   SKIP\nWhy this matters:\n {2}because\n/,
+    /\nCHECK codex_plugin {3}SKIP\nWhy this matters:\n {2}because\n/,
   );
 });
 
@@ -70,9 +70,9 @@ Deno.test("reportDocument() has the members of the contract, and leaves out what
       },
       { id: "codex_plugin", status: "SKIP", summary: "no plugin", why: "because", next: ["install it"] },
     ],
-    digest: "a line",
+    summary_line: "a line",
   });
   const bad = reportDocument(BAD) as Record<string, unknown>;
   assert.deepEqual(bad.failed_checks, ["files", "control_plane_key"]);
-  assert.deepEqual(Object.keys(bad), ["result", "failed_checks", "checks", "digest"]);
+  assert.deepEqual(Object.keys(bad), ["result", "failed_checks", "checks", "summary_line"]);
 });

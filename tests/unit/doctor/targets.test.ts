@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { startStubServer } from "../../../src/stub/mod.ts";
+import { Folder } from "../../support/e2e_folder.ts";
 import { json, Target } from "../../support/e2e_target.ts";
+import { makePki } from "../../support/net_pki.ts";
 import { startServer, unusedPort } from "../../support/net_servers.ts";
 import { ask, assertExplained, checkOf, smallServer, told } from "../../support/doctor_ask.ts";
 import { MetadataPlane } from "../../support/doctor_control_plane.ts";
@@ -189,3 +191,63 @@ Deno.test("without main its checks are left out [D-8]", async () => {
 function disposable(server: ReturnType<typeof startStubServer>) {
   return { server, [Symbol.asyncDispose]: () => server.stop() };
 }
+
+Deno.test("a server of the stateless form is greeted in its own way", async () => {
+  const methods: string[] = [];
+  await using modern = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
+    async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const text = await request.text();
+      if (text === "") return new Response(null, { status: 400 });
+      const { id, method, params } = JSON.parse(text);
+      methods.push(method);
+      if (method === "server/discover") {
+        const info = { "io.modelcontextprotocol/serverInfo": { name: "modern", version: "9" } };
+        const result = { supportedVersions: ["2026-07-28"], capabilities: {}, _meta: info };
+        return json(JSON.stringify({ jsonrpc: "2.0", id, result }));
+      }
+      const isStateless = params?._meta?.["io.modelcontextprotocol/protocolVersion"] === "2026-07-28" &&
+        request.headers.get("mcp-method") === "tools/list";
+      if (method === "tools/list" && isStateless) {
+        return json(JSON.stringify({ jsonrpc: "2.0", id, result: { tools: [{ name: "one" }] } }));
+      }
+      return json(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32601, message: "no" } }), 400);
+    },
+  );
+  const report = await askWell([`--mcp.server-url=http://127.0.0.1:${modern.addr.port}/mcp`]);
+  assert.equal(told(report, "mcp_handshake"), "PASS modern 9 speaks MCP 2026-07-28");
+  assert.equal(told(report, "mcp_tools"), "PASS 1 tool");
+  assert.deepEqual(methods, ["initialize", "server/discover", "tools/list"]);
+});
+
+Deno.test("a server behind a socket, and one with a private certificate, are asked as a run asks them [D-12]", async () => {
+  await using folder = new Folder();
+  await using pki = await makePki();
+  const answer = async (request: Request) => {
+    const text = await request.text();
+    const { id, method } = text === "" ? { id: undefined, method: "" } : JSON.parse(text);
+    if (id === undefined) return new Response(null, { status: text === "" ? 404 : 202 });
+    const result = method === "initialize"
+      ? { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "hidden", version: "1" } }
+      : { tools: [{ name: "one" }] };
+    return json(JSON.stringify({ jsonrpc: "2.0", id, result }));
+  };
+  const path = folder.file("mcp.sock");
+  await using socket = Deno.serve({ path, onListen: () => undefined }, answer);
+  const behind = await askWell([`--mcp.server-url=url=http://mcp.invalid/mcp,unix-socket=${path}`]);
+  assert.equal(told(behind, "mcp_handshake"), "PASS hidden 1 speaks MCP 2025-06-18");
+  assert.equal(told(behind, "oauth_metadata"), "PASS not advertised (404 everywhere)");
+  assert.ok(checkOf(behind, "permissions").evidence?.includes(`socket ${path}`));
+  await socket.shutdown();
+
+  const options = { hostname: "127.0.0.1", port: 0, onListen: () => undefined };
+  await using secure = Deno.serve({ ...options, cert: pki.good.cert, key: pki.good.key }, answer);
+  const url = `--mcp.server-url=https://localhost:${secure.addr.port}/mcp`;
+  const trusted = await askWell([url, `--ca-bundle=${pki.folder}/authority.pem`]);
+  assert.equal(told(trusted, "mcp_tools"), "PASS 1 tool");
+  const strange = await askWell([url]);
+  assert.match(told(strange, "mcp_server_reachable"), /^PASS TCP connect succeeded to /);
+  assert.equal(checkOf(strange, "mcp_handshake").status, "FAIL");
+  assert.match(checkOf(strange, "mcp_handshake").next?.[0] ?? "", /--ca-bundle/);
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { maskProfile } from "../../../src/profiles/mod.ts";
 
 const SECRETS = [
@@ -95,4 +96,42 @@ Deno.test("maskProfile() masks the secrets of every document, and of a profile i
   assert.equal(text, 'a: 1\n---\napi_key: "[REDACTED]"\n');
   const json = maskProfile('{"control_plane": {"api_key": "json-secret"}}', "p") ?? assert.fail();
   assert.deepEqual(JSON.parse(json.text), { control_plane: { api_key: "[REDACTED]" } });
+});
+
+/** Ways to write a text in YAML, where the key stands no deeper than eight. */
+const STYLES: readonly ((text: string) => string)[] = [
+  (text) => text,
+  (text) => `"${text}"`,
+  (text) => `'${text}'`,
+  (text) => `|\n            ${text}`,
+  (text) => `>-\n            ${text}`,
+  (text) => `!!str ${text}`,
+  (text) => `&anchor ${text}`,
+  (text) => `${text} # ${text}`,
+];
+const PLACES: readonly ((value: string) => string)[] = [
+  (value) => `control_plane:\n  api_key: ${value}\n`,
+  (value) => `control_plane:\n  extra_headers:\n    X-Any: ${value}\n`,
+  (value) => `cloudflared:\n  token: ${value}\n`,
+  (value) => `mcp:\n  commands:\n    - command: x\n      env:\n        MY_TOKEN: ${value}\n`,
+  (value) => `misspelt:\n  client_secret: ${value}\n`,
+];
+
+Deno.test("maskProfile() hides any secret in any way to write it, also in the comments", () => {
+  fc.assert(
+    fc.property(
+      fc.stringMatching(/^[A-Za-z][A-Za-z0-9_+/=.-]{7,30}$/),
+      fc.constantFrom(...STYLES),
+      fc.constantFrom(...PLACES),
+      (secret, style, place) => {
+        const text = `# before ${secret}\n${place(style(secret))}log: { level: info }\n# after ${secret}\n`;
+        const masked = maskProfile(text, "p");
+        assert.ok(masked, text);
+        assert.ok(!masked.text.includes(secret), masked.text);
+        assert.ok(masked.text.includes("log: { level: info }\n"), masked.text);
+        assert.notEqual(maskProfile(masked.text, "p"), undefined, masked.text);
+      },
+    ),
+    { numRuns: 400 },
+  );
 });

@@ -9,7 +9,7 @@ const STATUSES: readonly CheckStatus[] = ["PASS", "WARN", "SKIP", "FAIL"];
  * well. Only words of our own and numbers: no name, id, host, path or text of anybody.
  * @param config undefined when it could not be loaded
  */
-export function digestOf(checks: readonly Check[], config: RunConfig | undefined): string {
+export function summaryLineOf(checks: readonly Check[], config: RunConfig | undefined): string {
   const counts = STATUSES.map((status) =>
     [status, checks.filter((check) => check.status === status)] as const
   );
