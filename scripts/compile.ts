@@ -124,7 +124,7 @@ async function permissionFlags(): Promise<readonly string[]> {
   if (!success) Deno.exit(1);
   const { process }: { process: { flags: string[] } } = JSON.parse(new TextDecoder().decode(stdout));
   console.log(`rights       ${process.flags.join(" ")}`);
-  return process.flags;
+  return process.flags.filter((flag) => flag !== "--no-prompt");
 }
 
 /** Of the checkout, twelve digits; `TUNNEL_CLIENT_COMMIT` where there is no git. */

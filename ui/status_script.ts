@@ -157,8 +157,11 @@ function showSandbox(status) {
   banner.hidden = !off;
   const warning = (status.warnings ?? []).join(" ");
   if (banner.textContent !== warning) banner.textContent = warning;
-  update("permissions", status.sandbox, ({ permissions }) =>
-    off ? [element("li", "", "everything that this process may")] : permissions.map((line) => element("li", "", line)));
+  update("permissions", status.sandbox, ({ permissions, refusals }) => [
+    ...(off ? ["everything that this process may"] : permissions).map((line) => element("li", "", line)),
+    ...Object.entries(refusals ?? {}).filter(([, count]) => count > 0)
+      .map(([kind, count]) => element("li", "bad", "refused " + kind + ": " + count)),
+  ]);
 }
 
 function show(status) {

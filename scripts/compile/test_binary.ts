@@ -5,12 +5,26 @@ import { DENO_OF_BASE, denortPath } from "./denort.ts";
  * Compiles the checkout.
  * @param root URL of the checkout, with a slash at its end
  * @param output folder for the binary and what lies beside it, from the root
+ * @param more further arguments of `scripts/compile.ts`
  * @returns absolute path of the binary
  * @throws {Error} when this machine cannot build one
  */
-export async function buildTestBinary(root: URL, output = "dist/test"): Promise<string> {
+export async function buildTestBinary(
+  root: URL,
+  output = "dist/test",
+  more: readonly string[] = [],
+): Promise<string> {
   const { success } = await new Deno.Command("npx", {
-    args: ["-y", `deno@${DENO_OF_BASE}`, "run", "-A", "--quiet", "scripts/compile.ts", `--output=${output}`],
+    args: [
+      "-y",
+      `deno@${DENO_OF_BASE}`,
+      "run",
+      "-A",
+      "--quiet",
+      "scripts/compile.ts",
+      `--output=${output}`,
+      ...more,
+    ],
     cwd: root,
     env: {
       DENORT_BIN: await denortPath(),

@@ -16,6 +16,7 @@ import { CommandQueue } from "./queue.ts";
 import { Responder, UNDATED_LIMIT_MS } from "./responder.ts";
 import { SeenCommands } from "./seen_commands.ts";
 import { serverInfoValue } from "./server_info.ts";
+import { isTraceHeader } from "./trace_context.ts";
 import { FEATURE_SERVER_REQUESTS, FEATURE_STREAM_CUT } from "./wire.ts";
 
 /** How long answers may still be posted once the drain limit has been reached. */
@@ -41,6 +42,16 @@ export interface AgentDeps {
   readonly instanceId: string;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Called for every poll that the control plane refuses with 401. */
+  readonly onKeyRefused?: () => void;
+}
+
+/** What an agent is to work with from now on. */
+export interface AgentChanges {
+  readonly config: RunConfig;
+  /** Every bound channel; one that is among those of before goes on undisturbed. */
+  readonly channels: readonly Channel[];
+  readonly discover: AgentDeps["discover"];
 }
 
 /** What an agent has done, in numbers that add up: `received` is the sum over `outcomes`. */
@@ -50,10 +61,12 @@ export interface AgentSummary {
 }
 
 export class Agent {
-  readonly #config: RunConfig;
+  #config: RunConfig;
   readonly #deps: AgentDeps;
   /** Those that the allowlist leaves; the others are neither started nor routed (P-83, CH-9). */
-  readonly #channels: readonly Channel[];
+  #channels: readonly Channel[];
+  #serverInfo: string;
+  #retiring: Promise<unknown> = Promise.resolve();
   readonly #deadlines = new Deadlines();
   readonly #queue: CommandQueue;
   readonly #controlPlane: ControlPlane;
@@ -78,11 +91,8 @@ export class Agent {
     const { controlPlane, mcp } = config;
     const { log, metrics, random } = deps;
     const { pollChannels } = controlPlane;
-    this.#channels = deps.channels.filter(({ name }) =>
-      pollChannels === undefined || pollChannels.includes(name)
-    );
-    const serverInfo = serverInfoValue(this.#channels, pollChannels);
-    const backoff = { minMs: controlPlane.backoffMinMs, maxMs: controlPlane.backoffMaxMs };
+    this.#channels = servedChannels(deps.channels, pollChannels);
+    this.#serverInfo = serverInfoValue(this.#channels, pollChannels);
     const controlPlaneLog = log.with({ component: "controlplane" });
     const dispatcherLog = log.with({ component: "dispatcher" });
     this.#queue = new CommandQueue(Math.max(1, controlPlane.maxInflight));
@@ -92,7 +102,8 @@ export class Agent {
       log: controlPlaneLog,
       metrics,
       instanceId: deps.instanceId,
-      serverInfo: () => serverInfo,
+      serverInfo: () => this.#serverInfo,
+      onKeyRefused: deps.onKeyRefused,
     });
     this.#dispatcher = new Dispatcher({
       queue: this.#queue,
@@ -101,29 +112,18 @@ export class Agent {
       discover: deps.discover,
       carriesServerRequests: () => this.#controlPlane.hasFeature(FEATURE_SERVER_REQUESTS),
       followsStreams: () => this.#controlPlane.hasFeature(FEATURE_STREAM_CUT),
-      responder: new Responder({
-        controlPlane: this.#controlPlane,
-        deadlines: this.#deadlines,
-        backoff,
-        undatedLimitMs: UNDATED_LIMIT_MS,
-        log: dispatcherLog,
-        metrics,
-        random,
-      }),
+      responder: this.#responder(config),
       deadlines: this.#deadlines,
       tunnelId: controlPlane.tunnelId,
       connectionMaxTtlMs: mcp.connectionMaxTtlMs,
+      forwardTraceContext: forwardsTraceContext(mcp),
       log: dispatcherLog,
       metrics,
       timeline: deps.timeline,
       lastLimit: this.#lastLimit.signal,
       onEnded: (command) => this.#seen.ended(command),
     });
-    const options = {
-      waitMs: controlPlane.pollTimeoutMs,
-      backoff,
-    };
-    this.#poller = new Poller(options, {
+    this.#poller = new Poller(pollerOptions(config), {
       controlPlane: this.#controlPlane,
       queue: this.#queue,
       log: controlPlaneLog,
@@ -131,6 +131,7 @@ export class Agent {
       random,
       onQueued: () => this.#dispatcher.pump(),
       onCancelled: (requestId) => this.#dispatcher.cancel(requestId),
+      onKeyRefused: () => deps.onKeyRefused?.(),
       admit: (command) => {
         if (!this.#seen.admit(command)) return false;
         this.#received++;
@@ -182,7 +183,7 @@ export class Agent {
     const starting = Promise.allSettled(channels.map(async (channel) => await channel.start()));
     this.#starting = starting;
     const failed = (await starting).find((result) => result.status === "rejected");
-    if (failed || this.#draining) await this.#stopChannels(0);
+    if (failed || this.#draining) await this.#stopChannels(channels, 0);
     if (failed) throw failed.reason;
     if (this.#draining) return;
     const { tunnelId, pollTimeoutMs, pollDeadlineGuardrailMs } = this.#config.controlPlane;
@@ -200,6 +201,71 @@ export class Agent {
     });
     this.#metadataFetch = this.#fetchMetadata();
     void this.#startPolling();
+  }
+
+  /**
+   * Puts another configuration in force. Commands that have started end as they were started, on the channel that they
+   * were given to; a channel that is bound no more is stopped when its last one has ended, or has been answered with a
+   * failure at the drain limit. Control plane, tunnel and the way to them stay.
+   * @throws whatever kept a new channel from starting, or made the configuration unusable; then nothing has changed
+   */
+  async reconfigure({ config, channels: all, discover }: AgentChanges): Promise<void> {
+    if (this.#draining) throw new Error("a stop was requested");
+    const { controlPlane, mcp } = config;
+    const channels = servedChannels(all, controlPlane.pollChannels);
+    const serverInfo = serverInfoValue(channels, controlPlane.pollChannels);
+    const before = this.#channels;
+    const added = channels.filter((channel) => !before.includes(channel));
+    const results = await Promise.allSettled(added.map(async (channel) => await channel.start()));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined || this.#draining) {
+      await this.#stopChannels(added, 0);
+      throw failed?.reason ?? new Error("a stop was requested");
+    }
+    this.#controlPlane.reconfigure(controlPlane);
+    this.#config = config;
+    this.#channels = channels;
+    this.#serverInfo = serverInfo;
+    this.#queue.resize(Math.max(1, controlPlane.maxInflight));
+    this.#dispatcher.reconfigure({
+      channels: new Map(channels.map((channel) => [channel.name, channel])),
+      workers: mcp.maxConcurrentRequests,
+      connectionMaxTtlMs: mcp.connectionMaxTtlMs,
+      forwardTraceContext: forwardsTraceContext(mcp),
+      discover,
+      responder: this.#responder(config),
+    });
+    const retired = new Set(before.filter((channel) => !channels.includes(channel)));
+    if (retired.size > 0) {
+      this.#retiring = Promise.allSettled([this.#retiring, this.#retire(retired, config.drainTimeoutMs)]);
+    }
+    void this.#poller.reconfigure(pollerOptions(config));
+  }
+
+  /** Stops channels as soon as nothing runs on them. */
+  async #retire(channels: ReadonlySet<Channel>, limitMs: number): Promise<void> {
+    const over = new AbortController();
+    const limit = this.#deadlines.set(performance.now() + limitMs, () => over.abort());
+    await this.#dispatcher.retire(channels, over.signal);
+    this.#deadlines.lift(limit);
+    await this.#stopChannels([...channels], this.#atOnce ? 0 : CHILD_GRACE_MS);
+    this.#deps.log.info("channels retired", {
+      component: "dispatcher",
+      channels: [...channels].map(({ name, transport }) => ({ name, transport })),
+    });
+  }
+
+  #responder({ controlPlane }: RunConfig): Responder {
+    const { log, metrics, random } = this.#deps;
+    return new Responder({
+      controlPlane: this.#controlPlane,
+      deadlines: this.#deadlines,
+      backoff: backoffOf(controlPlane),
+      undatedLimitMs: UNDATED_LIMIT_MS,
+      log: log.with({ component: "dispatcher" }),
+      metrics,
+      random,
+    });
   }
 
   /**
@@ -244,9 +310,10 @@ export class Agent {
     if (!await this.#within(finished, limitMs)) await this.#drainLimitReached(limitMs);
     this.#background.abort(new Error("agent stopped"));
     await this.#metadataFetch;
-    await this.#stopChannels(this.#atOnce ? 0 : CHILD_GRACE_MS);
+    await this.#stopChannels(this.#channels, this.#atOnce ? 0 : CHILD_GRACE_MS);
     await this.#within(this.#dispatcher.idle(), ABORTED_GRACE_MS);
     this.#dispatcher.abandon();
+    await this.#retiring;
     this.#controlPlane.close();
     this.#deps.client.close();
     const { received, outcomes } = this.summary;
@@ -280,8 +347,8 @@ export class Agent {
     }
   }
 
-  async #stopChannels(graceMs: number): Promise<void> {
-    const results = await Promise.allSettled(this.#channels.map((channel) => channel.stop(graceMs)));
+  async #stopChannels(channels: readonly Channel[], graceMs: number): Promise<void> {
+    const results = await Promise.allSettled(channels.map((channel) => channel.stop(graceMs)));
     for (const result of results) {
       if (result.status === "rejected") {
         this.#deps.log.error("channel could not be stopped", { error: describeError(result.reason) });
@@ -326,4 +393,26 @@ export class Agent {
     );
     metrics.gauge("control_plane_consecutive_poll_failures", () => this.#poller.state.consecutiveFailures);
   }
+}
+
+/** Those that the allowlist leaves (P-83, CH-9). */
+function servedChannels(
+  channels: readonly Channel[],
+  pollChannels: readonly string[] | undefined,
+): readonly Channel[] {
+  return channels.filter(({ name }) => pollChannels === undefined || pollChannels.includes(name));
+}
+
+/** Whoever sets these headers for every request traces by himself (A-55). */
+function forwardsTraceContext({ forwardTraceContext, extraHeaders }: RunConfig["mcp"]): boolean {
+  return forwardTraceContext && !extraHeaders.some(([name]) => isTraceHeader(name));
+}
+
+function backoffOf({ backoffMinMs, backoffMaxMs }: RunConfig["controlPlane"]) {
+  return { minMs: backoffMinMs, maxMs: backoffMaxMs };
+}
+
+function pollerOptions({ controlPlane }: RunConfig) {
+  const { pollTimeoutMs: waitMs, initialPollTimeoutMs: initialWaitMs } = controlPlane;
+  return { waitMs, initialWaitMs, backoff: backoffOf(controlPlane) };
 }

@@ -1,3 +1,4 @@
+import type { TraceContext } from "./trace_context.ts";
 import type { HeaderMap } from "./wire.ts";
 
 interface CommandBase {
@@ -35,6 +36,8 @@ export interface JsonRpcCommand extends CommandBase {
   readonly method: string;
   /** Undefined for a notification. */
   readonly id: string | number | undefined;
+  /** Never to be logged or counted by. */
+  readonly traceContext: TraceContext | undefined;
 }
 
 /** Ends an MCP session at the target. */

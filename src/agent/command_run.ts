@@ -17,7 +17,9 @@ import { classifyFailure, failureJson, unsupportedChannelJson } from "./failure.
 import { type EventDeps, EventPath } from "./event_path.ts";
 import { correlationFields, type Delivery } from "./responder.ts";
 import { type HeaderRule, responseHeaders } from "./response_headers.ts";
+import { type ResponseTiming, timingOf } from "./response_timing.ts";
 import { type RecordDeps, recordEnd, type RunEnd } from "./run_record.ts";
+import { withTraceContext } from "./trace_context.ts";
 import { MAIN_CHANNEL, type ResponseType } from "./wire.ts";
 
 /** A failure whose cause lies in this program or in the control plane. */
@@ -52,6 +54,8 @@ export interface RunDeps extends RecordDeps, EventDeps {
   readonly discover: ((signal: AbortSignal, dated: boolean) => Promise<DiscoveryResult>) | undefined;
   readonly deadlines: Deadlines;
   readonly connectionMaxTtlMs: number;
+  /** Puts the trace of a call into its message (A-51); never for in-memory targets (A-52). */
+  readonly forwardTraceContext: boolean;
   /** Ends even the posting of answers; aborted only when the stop's last limit is reached. */
   readonly lastLimit: AbortSignal;
 }
@@ -67,7 +71,7 @@ export class CommandRun {
   /** @param channel where it goes; undefined when there is no such channel (P-85) */
   constructor(
     readonly command: Command,
-    private readonly channel: Channel | undefined,
+    readonly channel: Channel | undefined,
     private readonly deps: RunDeps,
   ) {
     this.#events = new EventPath(command, this.#work.signal, {
@@ -161,8 +165,17 @@ export class CommandRun {
   async #jsonrpc(command: JsonRpcCommand, channel: Channel): Promise<RunEnd> {
     this.#to("connected");
     if (!isCall(command)) return await this.#notify(command, channel);
-    const result = await channel.call(command, this.#observer, this.#work.signal);
-    return await this.#answerCall(command, result);
+    const call = this.#traced(command, channel);
+    const result = await channel.call(call, this.#observer, this.#work.signal);
+    return await this.#answerCall(command, result, channel);
+  }
+
+  /** The call with its trace, where that is wanted and can be told; the command itself stays as it is (A-56). */
+  #traced<C extends JsonRpcCommand>(command: C, channel: Channel): C {
+    if (!this.deps.forwardTraceContext || command.traceContext === undefined) return command;
+    if (channel.transport === "in-memory") return command;
+    const text = withTraceContext(command.text, command.traceContext);
+    return text === undefined ? command : { ...command, text };
   }
 
   readonly #observer = {
@@ -175,10 +188,11 @@ export class CommandRun {
     streamCut: (head: ResponseHead) => this.#events.streamSign("stream_cut", head),
   };
 
-  async #answerCall(command: JsonRpcCommand, result: CallResult): Promise<RunEnd> {
+  async #answerCall(command: JsonRpcCommand, result: CallResult, channel: Channel): Promise<RunEnd> {
     if (result.type === "failure") return await this.#answerFailure(command, result);
     const { status, text, headers, errorCode } = result;
-    const delivery = await this.#post("jsonrpc_response", status, text, headers, "message");
+    const timing = timingOf(channel.transport, result);
+    const delivery = await this.#post("jsonrpc_response", status, text, headers, "message", timing);
     if (delivery.type === "too_large") {
       return await this.#synthesise(command, 502, INTERNAL, [], ANSWER_TOO_LARGE);
     }
@@ -394,11 +408,12 @@ export class CommandRun {
     respJson: JsonText | undefined,
     headers: HeaderPairs,
     rule: HeaderRule,
+    respTiming?: ResponseTiming,
   ): Promise<Delivery> {
     this.#to("answering");
     const { requestId, channel } = this.command;
     const respHeaders = responseHeaders(headers, rule);
-    const payload = { requestId, channel, respJson, respHeaders, respCode, respType };
+    const payload = { requestId, channel, respJson, respHeaders, respCode, respType, respTiming };
     // An answer that exists is offered until the command's own deadline; the other clocks no longer matter.
     return await this.deps.responder.deliver(this.command, payload, this.deps.lastLimit);
   }

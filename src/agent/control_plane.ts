@@ -50,6 +50,8 @@ export interface ControlPlaneDeps {
   readonly instanceId: string;
   /** Current value of the server-info header; may throw, which fails the call before anything is sent (P-14). */
   readonly serverInfo: () => string;
+  /** Called when a key was refused; absent where there is no other one to be had. */
+  readonly onKeyRefused?: () => void;
 }
 
 /**
@@ -68,12 +70,15 @@ export function tunnelUrl(config: Pick<ControlPlaneConfig, "baseUrl" | "urlPath"
 
 export class ControlPlane {
   readonly #url: string;
-  readonly #config: ControlPlaneConfig;
+  #config: ControlPlaneConfig;
   readonly #deps: ControlPlaneDeps;
-  readonly #fixedHeaders: HeaderPairs;
-  readonly #limitMs: number;
+  #fixedHeaders: HeaderPairs = [];
+  #limitMs = MAX_DEADLINE_MS;
   readonly #metricLabels: MetricLabels;
-  readonly #pollQuery: string;
+  #pollQuery = "";
+  /** Rises with every other key. */
+  #keyVersion = 0;
+  #keyWaiters: (() => void)[] = [];
   readonly #discarding = new Set<() => void>();
   #features: ReadonlySet<string> = new Set();
   #featuresText = "";
@@ -81,17 +86,53 @@ export class ControlPlane {
   #confirmation: HeaderPairs = [];
 
   constructor(config: ControlPlaneConfig, deps: ControlPlaneDeps) {
-    if (!/^[0-9A-Za-z_-]+$/.test(config.apiKey)) throw new Error("control plane API key is malformed");
     if (config.tunnelId === "") throw new Error("tunnel ID is required");
     this.#config = config;
     this.#deps = deps;
     this.#url = tunnelUrl(config);
-    this.#limitMs = Math.min(MAX_DEADLINE_MS, config.pollTimeoutMs + config.pollDeadlineGuardrailMs);
-    this.#fixedHeaders = controlPlaneHeaders(config, deps.instanceId, deps.log);
     this.#metricLabels = serverLabels(new URL(this.#url));
+    this.reconfigure(config);
+  }
+
+  /**
+   * Every call from now on is made with this key, these headers, limits and channels. URL and tunnel stay.
+   * @throws {Error} when the key is malformed; then nothing has changed
+   */
+  reconfigure(config: ControlPlaneConfig): void {
+    if (!/^[0-9A-Za-z_-]+$/.test(config.apiKey)) throw new Error("control plane API key is malformed");
+    const isOtherKey = config.apiKey !== this.#config.apiKey;
+    this.#config = config;
+    this.#limitMs = Math.min(MAX_DEADLINE_MS, config.pollTimeoutMs + config.pollDeadlineGuardrailMs);
+    this.#fixedHeaders = controlPlaneHeaders(config, this.#deps.instanceId, this.#deps.log);
     this.#pollQuery = (config.pollChannels ?? []).map((name) => `channel=${encodeURIComponent(name)}&`).join(
       "",
     );
+    if (!isOtherKey) return;
+    this.#keyVersion++;
+    for (const wake of this.#keyWaiters) wake();
+  }
+
+  /** Which key calls are made with now; only to be compared. */
+  get keyVersion(): number {
+    return this.#keyVersion;
+  }
+
+  /**
+   * The control plane has refused the key that calls were made with: waits whether there is another one.
+   * @param refused version of the refused one
+   */
+  async otherKey(refused: number, limitMs: number): Promise<boolean> {
+    if (this.#keyVersion !== refused || this.#deps.onKeyRefused === undefined) {
+      return this.#keyVersion !== refused;
+    }
+    this.#deps.onKeyRefused();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#keyWaiters.push(resolve);
+    const limit = this.#deps.deadlines.set(performance.now() + limitMs, resolve);
+    await promise;
+    this.#deps.deadlines.lift(limit);
+    this.#keyWaiters = this.#keyWaiters.filter((waiter) => waiter !== resolve);
+    return this.#keyVersion !== refused;
   }
 
   /** Total time limit of any one call, in ms (P-29, P-30). */

@@ -3,7 +3,7 @@ import type { ControlPlaneConfig } from "../config/mod.ts";
 import type { HeaderPairs } from "../net/mod.ts";
 import type { Log } from "../ops/mod.ts";
 import { CLIENT_NAME, VERSION } from "../version.ts";
-import { HEADER } from "./wire.ts";
+import { HEADER, WIRE_VERSION } from "./wire.ts";
 
 /** Names that operator headers may never replace (P-10, P-11, P-13, A-8). */
 const PROTECTED = new Set([
@@ -16,12 +16,12 @@ const PROTECTED = new Set([
   ...[
     HEADER.clientName,
     HEADER.clientVersion,
+    HEADER.wireVersion,
     HEADER.instanceId,
     HEADER.serverInfo,
     HEADER.shardToken,
     HEADER.clientRequestId,
     HEADER.relayFeatures,
-    "X-Tunnel-Client-Wire-Protocol-Version",
     "X-Tunnel-Client-Capabilities",
   ].map((name) => name.toLowerCase()),
 ]);
@@ -51,6 +51,7 @@ export function controlPlaneHeaders(config: ControlPlaneConfig, instanceId: stri
     ["User-Agent", `${CLIENT_NAME}/${VERSION}`],
     [HEADER.clientName, CLIENT_NAME],
     [HEADER.clientVersion, VERSION],
+    [HEADER.wireVersion, WIRE_VERSION],
     [HEADER.instanceId, instanceId],
   );
   if (config.organizationId !== "") headers.push([HEADER.organization, config.organizationId]);

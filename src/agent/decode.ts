@@ -4,6 +4,7 @@
  */
 import type { Command } from "./command.ts";
 import { parseResponseTimeout } from "./response_timeout.ts";
+import { readTraceContext } from "./trace_context.ts";
 import { canonicalChannel, findMember, HEADER, type HeaderMap, headerValue, scanObject } from "./wire.ts";
 
 /** The body of a poll reply is not a command list; the whole batch is lost (P-58). */
@@ -127,7 +128,10 @@ function decodeCommand(
     receivedAt,
     deadlineAt: timeoutMs === undefined ? Infinity : receivedAt + timeoutMs,
   };
-  if (type === "jsonrpc") return { ...base, type, ...jsonRpcOf(element.jsonrpc, jsonrpcText) };
+  if (type === "jsonrpc") {
+    const traceContext = readTraceContext(element.trace_context, element.headers);
+    return { ...base, type, ...jsonRpcOf(element.jsonrpc, jsonrpcText), traceContext };
+  }
   if (type === "session_termination" && headerValue(base.headers, HEADER.mcpSessionId) === undefined) {
     throw new ElementError("session_termination without Mcp-Session-Id");
   }

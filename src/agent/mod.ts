@@ -3,7 +3,7 @@
  * Out: every command that was received ends in one terminal response, or in one counted reason why none was allowed.
  */
 export { Agent } from "./agent.ts";
-export type { AgentDeps, AgentSummary } from "./agent.ts";
+export type { AgentChanges, AgentDeps, AgentSummary } from "./agent.ts";
 export type { DiscoveryResult } from "./command_run.ts";
 export type { PollState } from "./poll_state.ts";
 export { ControlPlane } from "./control_plane.ts";

@@ -60,7 +60,7 @@ export class PollWait {
   get shortened(): { readonly waitMs: number; readonly cutAfterMs: number } | undefined {
     const isShortened = this.#waitMs < this.#configuredMs || this.#safeMs !== undefined;
     if (!isShortened || this.#cutAfterMs === undefined) return undefined;
-    return { waitMs: this.#waitMs, cutAfterMs: this.#cutAfterMs };
+    return { waitMs: this.#waitMs, cutAfterMs: Math.round(this.#cutAfterMs) };
   }
 
   /** A poll came back in order. @param askedMs wait that it had asked for */
@@ -81,7 +81,7 @@ export class PollWait {
     if (++this.#wholePolls >= this.#patience) {
       this.#wholePolls = 0;
       this.#safeMs = this.#waitMs;
-      this.#waitMs = Math.min(this.#configuredMs, this.#waitMs * TRIAL_FACTOR);
+      this.#waitMs = Math.min(this.#configuredMs, Math.floor(this.#waitMs * TRIAL_FACTOR));
     }
     return undefined;
   }
@@ -101,7 +101,7 @@ export class PollWait {
     if (before === undefined || !isSame(before, durationMs)) return undefined;
     const wasShortened = this.#waitMs < this.#configuredMs;
     this.#safeMs = undefined;
-    this.#waitMs = Math.min(before, durationMs) * SAFE_SHARE;
+    this.#waitMs = Math.floor(Math.min(before, durationMs) * SAFE_SHARE);
     this.#patience = MIN_PATIENCE;
     return wasShortened ? undefined : "shortened";
   }

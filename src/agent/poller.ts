@@ -34,6 +34,8 @@ const FULL_MS = 100;
 
 export interface PollerOptions {
   readonly waitMs: number;
+  /** Wait of the very first poll, where it is the shorter one. */
+  readonly initialWaitMs: number;
   readonly backoff: BackoffBounds;
 }
 
@@ -50,6 +52,8 @@ export interface PollerDeps {
   readonly onCancelled: (requestId: string) => void;
   /** Called for every command before it is queued; false for one that is delivered a second time. */
   readonly admit: (command: Command) => boolean;
+  /** Called for every poll that the control plane refuses with 401: the key may have been replaced. */
+  readonly onKeyRefused: () => void;
 }
 
 export class Poller {
@@ -59,14 +63,43 @@ export class Poller {
   readonly #wake = new AbortController();
   #draining = false;
   #open = false;
-  readonly #wait: PollWait;
+  #options: PollerOptions;
+  #wait: PollWait;
+  /** The pause that is going on, if one is. */
+  #pausing: AbortController | undefined;
   #askedWaitMs = 0;
+  #isFirst = true;
   #authRefused = false;
   #releasedAt = -Infinity;
   #ended: Promise<void> | undefined;
 
-  constructor(private readonly options: PollerOptions, private readonly deps: PollerDeps) {
+  constructor(options: PollerOptions, private readonly deps: PollerDeps) {
+    this.#options = options;
     this.#wait = new PollWait(options.waitMs);
+  }
+
+  /** The next poll follows these; a pause ends at once, and a relay of ours is asked to end the open poll early. */
+  async reconfigure(options: PollerOptions): Promise<void> {
+    if (options.waitMs !== this.#options.waitMs) this.#wait = new PollWait(options.waitMs);
+    this.#options = options;
+    this.#pausing?.abort();
+    if (this.#draining || !this.#open) return;
+    // One request is enough: a poll that it misses comes back by itself.
+    const released = new AbortController();
+    const stop = () => released.abort();
+    this.#stop.signal.addEventListener("abort", stop);
+    const { controlPlane, log } = this.deps;
+    try {
+      if (!controlPlane.hasFeature(FEATURE_POLL_RELEASE)) return;
+      this.#releasedAt = performance.now();
+      await controlPlane.releasePoll(released.signal);
+    } catch (error) {
+      if (!released.signal.aborted) {
+        log.debug("relay does not end the open poll early", { error: describeError(error) });
+      }
+    } finally {
+      this.#stop.signal.removeEventListener("abort", stop);
+    }
   }
 
   start(): void {
@@ -189,7 +222,9 @@ export class Poller {
     metrics.count("commands_poll_cycles_total");
     if (log.enabled("debug")) log.debug("poll cycle started", { limit, wanted });
     this.#open = true;
-    this.#askedWaitMs = this.#waitMs;
+    // Whatever becomes of it, only the first poll is a short one: it tells early that the connection works.
+    this.#askedWaitMs = this.#isFirst ? Math.min(this.#waitMs, this.#options.initialWaitMs) : this.#waitMs;
+    this.#isFirst = false;
     try {
       const reply = await controlPlane.poll(limit, this.#askedWaitMs, this.#stop.signal, wanted);
       const headersComplete = controlPlane.hasFeature(FEATURE_CONNECTOR_HEADERS);
@@ -215,9 +250,9 @@ export class Poller {
     if (change === "restored") log.info("polls are not cut any more; asking for the configured wait again");
     if (change !== "shortened") return;
     log.warn("something on the way cuts long polls; asking for shorter ones", {
-      cut_after_ms: Math.round(shortened?.cutAfterMs ?? 0),
-      poll_timeout_ms: this.options.waitMs,
-      shortened_to_ms: Math.round(this.#wait.waitMs),
+      cut_after_ms: shortened?.cutAfterMs,
+      poll_timeout_ms: this.#options.waitMs,
+      shortened_to_ms: this.#wait.waitMs,
       mitigation:
         "let proxies and firewalls keep a quiet request open for longer than control-plane.poll-timeout, " +
         "or configure a shorter one",
@@ -310,7 +345,7 @@ export class Poller {
 
   /** A service that answers empty at once must not turn the loop into a busy one (P-42). */
   async #floor(startedAt: number): Promise<void> {
-    const earlyMs = Math.min(EARLY_MS, this.options.waitMs * EARLY_SHARE);
+    const earlyMs = Math.min(EARLY_MS, this.#askedWaitMs * EARLY_SHARE);
     if (this.#draining || performance.now() - startedAt > earlyMs || this.#releasedAt > startedAt) return;
     await this.#pause(FLOOR_MS * (1 + this.deps.random()));
   }
@@ -322,8 +357,8 @@ export class Poller {
     const status = error instanceof ControlPlaneStatusError ? error.status : 0;
     const refused = status === 401 || status === 403;
     const backoffMs = refused
-      ? this.options.backoff.maxMs
-      : backoffDelayMs(state.consecutiveFailures, this.options.backoff, this.deps.random) ||
+      ? this.#options.backoff.maxMs
+      : backoffDelayMs(state.consecutiveFailures, this.#options.backoff, this.deps.random) ||
         DEFAULT_BACKOFF.minMs;
     const retryAfterMs = error instanceof ControlPlaneStatusError ? error.retryAfterMs ?? 0 : 0;
     const delayMs = Math.max(backoffMs, retryAfterMs);
@@ -332,6 +367,7 @@ export class Poller {
     state.lastError = describeError(error, this.deps.controlPlane.origin);
     metrics.count("commands_poll_errors_total", { error_kind: errorKind(error) });
     this.#logFailure(error, delayMs, refused);
+    if (status === 401) this.deps.onKeyRefused();
     await this.#pause(delayMs);
   }
 
@@ -361,10 +397,17 @@ export class Poller {
   }
 
   async #pause(ms: number): Promise<void> {
+    if (this.#wake.signal.aborted) return;
+    const pausing = this.#pausing = new AbortController();
+    const wake = () => pausing.abort();
+    this.#wake.signal.addEventListener("abort", wake);
     try {
-      await sleep(ms, this.#wake.signal);
+      await sleep(ms, pausing.signal);
     } catch (error) {
-      if (!this.#wake.signal.aborted) throw error;
+      if (!pausing.signal.aborted) throw error;
+    } finally {
+      this.#pausing = undefined;
+      this.#wake.signal.removeEventListener("abort", wake);
     }
   }
 }

@@ -10,9 +10,22 @@ export class CommandQueue {
   #asides = 0;
   #order = 0;
   #spaceWaiters: (() => void)[] = [];
+  #capacity: number;
 
   /** @param capacity commands that may wait at once, at least 1 */
-  constructor(readonly capacity: number) {}
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** What is queued already stays, also when it is more than that. */
+  resize(capacity: number): void {
+    this.#capacity = capacity;
+    this.#wakeWaiters();
+  }
 
   get length(): number {
     return this.#length;

@@ -20,6 +20,8 @@ const UNSENDABLE = "its shard token cannot be sent as a header";
 const FIRST_ATTEMPT_MS = 10_000;
 /** However little time is left, an attempt gets this much. */
 const SHORTEST_ATTEMPT_MS = 1_000;
+/** How long an answer that was refused with 401 waits for another API key. */
+const OTHER_KEY_MS = 2_000;
 /** A large body may take longer: it gets at least this rate. */
 const SLOWEST_BYTES_PER_MS = 100;
 
@@ -104,6 +106,7 @@ export class Responder {
     const body = buildResponseBody(payload);
     let lastError = "";
     for (let failures = 0;; failures++) {
+      const { keyVersion } = controlPlane;
       try {
         const limitMs = attemptLimitMs(failures, overAt - performance.now(), body.length);
         const { status, serviceRequestId } = await controlPlane.respond(body, headers, signal, limitMs);
@@ -114,6 +117,9 @@ export class Responder {
         lastError = describeError(error, controlPlane.origin);
         const status = error instanceof ControlPlaneStatusError ? error.status : 0;
         if (status === 413) return { type: "too_large" };
+        // A key that was replaced while the call ran must not cost its answer.
+        const isRenewed = status === 401 && await controlPlane.otherKey(keyVersion, OTHER_KEY_MS);
+        if (isRenewed && !signal.aborted) continue;
         if (!isTransient(error)) return { type: "refused", reason: lastError };
         const retryAfterMs = error instanceof ControlPlaneStatusError ? error.retryAfterMs ?? 0 : 0;
         const delayMs = Math.max(backoffDelayMs(failures, backoff, random), retryAfterMs);

@@ -3,8 +3,9 @@
  * nothing else of the agent.
  */
 import type { HeaderMap, JsonText } from "../channels/mod.ts";
+import type { ResponseTiming } from "./response_timing.ts";
 
-export type { HeaderMap, JsonText };
+export type { HeaderMap, JsonText, ResponseTiming };
 export { arrayElements, findMember, oneLine, replaceSpan, scanObject } from "../json/mod.ts";
 export type { Span } from "../json/mod.ts";
 
@@ -36,6 +37,7 @@ export const HEADER = {
   shardToken: "X-Tunnel-Shard-Token",
   clientName: "X-Tunnel-Client-Name",
   clientVersion: "X-Tunnel-Client-Version",
+  wireVersion: "X-Tunnel-Client-Wire-Protocol-Version",
   instanceId: "X-Tunnel-Client-Instance-Id",
   serverInfo: "X-Tunnel-MCP-Server-Info",
   organization: "OpenAI-Organization",
@@ -81,6 +83,9 @@ export function featureNames(value: string): string[] {
 /** Relay feature: every MCP header of a connector is among a command's headers; one that is not was not sent. */
 export const FEATURE_CONNECTOR_HEADERS = "connector-headers";
 
+/** Revision of the published wire that this program implements (A-4, A-5). */
+export const WIRE_VERSION = "2026-08-25";
+
 const CHANNEL_PATTERN = /^[a-z0-9_-]{1,64}$/;
 
 /** Trims, lower-cases and defaults a channel name (CH-1). @returns undefined when the result is no channel name */
@@ -112,6 +117,8 @@ export interface ResponsePayload {
   readonly respHeaders: HeaderMap | undefined;
   readonly respCode: number;
   readonly respType: ResponseType;
+  /** Only with the answer to a call (A-61). */
+  readonly respTiming?: ResponseTiming;
 }
 
 /**
@@ -121,11 +128,16 @@ export interface ResponsePayload {
 export function buildResponseBody(response: ResponsePayload): string | Uint8Array {
   const head = `{"request_id":${JSON.stringify(response.requestId)},"channel":"${response.channel}"`;
   const headers = response.respHeaders ? `,"resp_headers":${JSON.stringify(response.respHeaders)}` : "";
-  const tail = `${headers},"resp_code":${response.respCode},"resp_type":"${response.respType}"}`;
+  const timing = response.respTiming === undefined ? "" : timingMember(response.respTiming);
+  const tail = `${headers},"resp_code":${response.respCode},"resp_type":"${response.respType}"${timing}}`;
   const payload = response.respJson;
   if (payload === undefined) return head + tail;
   if (typeof payload === "string") return `${head},"resp_json":${payload}${tail}`;
   return joinBytes(`${head},"resp_json":`, payload, tail);
+}
+
+function timingMember({ transport, targetElapsedUs }: ResponseTiming): string {
+  return `,"resp_timing":{"version":1,"transport":"${transport}","target_elapsed_us":${targetElapsedUs}}`;
 }
 
 const encoder = new TextEncoder();

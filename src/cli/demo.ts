@@ -49,7 +49,11 @@ async function demoCommand(options: DemoOptions, io: CliIo): Promise<number> {
       LOG_FORMAT: "json",
     });
     const { connection, healthUrl } = tunnel;
-    say(`relay        ${connection.control_plane_base_url} (control plane of its own)\n`);
+    say(
+      `relay        ${
+        connection.control_plane_unix_socket ?? connection.control_plane_base_url
+      } (control plane of its own)\n`,
+    );
     say(`agent        polls the relay as ${TUNNEL_ID}\n`);
     const call = await callThroughTunnel(connection.mcp_url);
     say(story(connection.mcp_url, healthUrl, call));

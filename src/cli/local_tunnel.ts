@@ -3,6 +3,7 @@ import { loadRunConfig, type ParsedFlags, parseListenAddress, type RunConfig } f
 import type { Log } from "../ops/mod.ts";
 import { createRelay, type ListenAddress, type Relay } from "../relay/mod.ts";
 import { type Service, startService } from "../sandbox/mod.ts";
+import { type LocalControlPlane, openControlPlane } from "./local_control_plane.ts";
 
 /** Delay bounds towards a control plane that lives in the same process (V-13). */
 const BACKOFF_MIN_MS = 10;
@@ -70,7 +71,8 @@ export interface LocalTunnelConnection {
   readonly mcp_unix_socket?: string;
   readonly mcp_url_path?: string;
   readonly control_plane_base_url: string;
-  readonly control_plane_transport: "tcp";
+  readonly control_plane_transport: "tcp" | "unix";
+  readonly control_plane_unix_socket?: string;
   readonly health_url?: string;
   readonly backend: "deno-in-memory";
 }
@@ -109,19 +111,22 @@ export async function startLocalTunnel(
     lastSeenWindowMs: options.clientLastSeenTimeoutMs,
   }, QUIET);
   let service: Service | undefined;
+  let controlPlane: LocalControlPlane | undefined;
   try {
     const ingress = await openIngress(relay, options);
-    const controlPlaneUrl = urlOf(await relay.listen({ hostname: "127.0.0.1", port: 0 }));
-    const config = await localConfig(options, controlPlaneUrl, apiKey, environment);
+    const encoder = new TextEncoder();
+    controlPlane = await openControlPlane(relay, (text) => Deno.stderr.writeSync(encoder.encode(text)));
+    const config = await localConfig(options, controlPlane, apiKey, environment);
     // Standard output is for the connection JSON alone (V-9).
     const streams = { stdout: Deno.stderr, stderr: Deno.stderr };
     service = await startService({ config, environment, secretNames: [], confineMain: false, streams });
     await waitForProbe(service, options.readinessTimeoutMs);
     await withinTime(relay.firstPollSeen(options.tunnelId), options.readinessTimeoutMs, "first poll");
-    return running(options, relay, service, urlOf(ingress), controlPlaneUrl);
+    return running(options, relay, service, urlOf(ingress), controlPlane);
   } catch (error) {
     await service?.stopNow();
     await relay.stop();
+    await controlPlane?.remove();
     throw error;
   }
 }
@@ -144,14 +149,14 @@ async function openIngress(relay: Relay, options: LocalTunnelOptions): Promise<L
 
 async function localConfig(
   options: LocalTunnelOptions,
-  controlPlaneUrl: string,
+  { baseUrl, unixSocket }: LocalControlPlane,
   apiKey: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<RunConfig> {
   const env: Record<string, string> = { ...environment, CONTROL_PLANE_API_KEY: apiKey };
   for (const name of OVERRIDDEN_VARIABLES) delete env[name];
   const flags: ParsedFlags = {
-    "control-plane.base-url": [controlPlaneUrl],
+    "control-plane.base-url": [baseUrl],
     "control-plane.tunnel-id": [options.tunnelId],
     ...options.profileFlags,
     ...(options.mcpServerUrls.length > 0 ? { "mcp.server-url": options.mcpServerUrls } : {}),
@@ -165,6 +170,7 @@ async function localConfig(
     ...config,
     controlPlane: {
       ...controlPlane,
+      ...(unixSocket === undefined ? {} : { unixSocket }),
       urlPath: "",
       organizationId: "",
       extraHeaders: [],
@@ -181,6 +187,7 @@ async function localConfig(
     adminUi: { ...config.adminUi, openBrowser: false },
     pidFile: "",
     drainTimeoutMs: DRAIN_LIMIT_MS,
+    reloadWatch: false,
   };
 }
 
@@ -189,14 +196,16 @@ function running(
   relay: Relay,
   service: Service,
   ingressUrl: string,
-  controlPlaneUrl: string,
+  controlPlane: LocalControlPlane,
 ): LocalTunnel {
+  const { baseUrl, unixSocket } = controlPlane;
   const path = `/v1/mcp/${options.tunnelId}`;
   const isUnix = options.listenUnixSocket !== "";
   let stopped: Promise<void> | undefined;
   const stop = async (hurry: Promise<unknown>) => {
     await Promise.race([service.drain(), hurry.then(() => service.stopNow())]);
     await relay.stop();
+    await controlPlane.remove();
   };
   return {
     connection: {
@@ -204,8 +213,9 @@ function running(
       mcp_url: isUnix ? "" : ingressUrl + path,
       mcp_transport: isUnix ? "unix" : "tcp",
       ...(isUnix ? { mcp_unix_socket: options.listenUnixSocket, mcp_url_path: path } : {}),
-      control_plane_base_url: controlPlaneUrl,
-      control_plane_transport: "tcp",
+      control_plane_base_url: baseUrl,
+      control_plane_transport: unixSocket === undefined ? "tcp" : "unix",
+      ...(unixSocket === undefined ? {} : { control_plane_unix_socket: unixSocket }),
       ...(service.healthUrl === "" ? {} : { health_url: `${service.healthUrl}/readyz` }),
       backend: "deno-in-memory",
     },

@@ -80,24 +80,28 @@ async function loadRecording(flags: ParsedFlags, env: Readonly<Record<string, st
   try {
     loaded = await load(env);
   } catch (error) {
-    const isKeyOnly = error instanceof ConfigError &&
-      error.problems.every(({ setting }) => setting === "control-plane.api-key");
-    if (!isKeyOnly) throw error;
-    loaded = await load({ ...env, ...missingKeys(flags, profile, env) });
+    if (!(error instanceof ConfigError)) throw error;
+    try {
+      loaded = await load({ ...env, ...missingSecrets(flags, profile, env) });
+    } catch (again) {
+      // Then more is wrong than that secrets are missing here; the first words for it are the right ones.
+      throw again instanceof ConfigError ? error : again;
+    }
   }
   return { loaded, filesRead: [...filesRead], variablesRead: [...variablesRead] };
 }
 
-/** The variables that a key may be referred to by, here and in the profile, and that are not set on this machine. */
-function missingKeys(
+/** Variables that this command line and the profile refer to, and that are not set on this machine. */
+function missingSecrets(
   flags: ParsedFlags,
   profile: string,
   env: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const text = [profile, ...flags["control-plane.api-key"] ?? []].join("\n");
+  const text = [profile, ...Object.values(flags).flat()].join("\n");
   const names = [...text.matchAll(/\benv:\s*([A-Za-z_][A-Za-z0-9_]*)/gi)].map(([, name = ""]) => name);
   const missing = names.filter((name) => !Object.hasOwn(env, name));
-  return Object.fromEntries(["CONTROL_PLANE_API_KEY", ...missing].map((name) => [name, UNKNOWN_SECRET]));
+  if (!Object.hasOwn(env, "CONTROL_PLANE_API_KEY")) missing.push("CONTROL_PLANE_API_KEY");
+  return Object.fromEntries(missing.map((name) => [name, UNKNOWN_SECRET]));
 }
 
 function asJson({ agent, process }: ProfilePermissions) {

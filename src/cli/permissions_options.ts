@@ -1,11 +1,4 @@
-import {
-  type FlagSpec,
-  lastValue,
-  parseBoolean,
-  type ParsedFlags,
-  quote,
-  UsageError,
-} from "../config/mod.ts";
+import { type FlagSpec, lastValue, parseBoolean, type ParsedFlags } from "../config/mod.ts";
 import { runFlags } from "./run_flags.ts";
 
 const FORMATS = ["flags", "json", "systemd"] as const;
@@ -64,29 +57,13 @@ function own(
   };
 }
 
-/**
- * Reads the command's own flags.
- * @throws {UsageError} for a word that is none of the choices
- */
+/** Reads the command's own flags; that their words are among the choices has been checked. */
 export function permissionsOptions(flags: ParsedFlags): PermissionsOptions {
-  const format = choice(flags, "format", FORMATS) ?? "flags";
   const isJson = parseBoolean(lastValue(flags, "json") ?? "false");
+  const format = FORMATS.find((word) => word === lastValue(flags, "format")) ?? "flags";
   return {
     format: isJson ? "json" : format,
-    form: choice(flags, "form", FORMS) ?? (Deno.build.standalone ? "binary" : "source"),
+    form: FORMS.find((word) => word === lastValue(flags, "form")) ??
+      (Deno.build.standalone ? "binary" : "source"),
   };
-}
-
-function choice<Word extends string>(
-  flags: ParsedFlags,
-  name: string,
-  choices: readonly Word[],
-): Word | undefined {
-  const text = lastValue(flags, name) ?? "";
-  if (text === "") return undefined;
-  const found = choices.find((word) => word === text);
-  if (found === undefined) {
-    throw new UsageError(`--${name} must be one of ${choices.join(", ")}, not ${quote(text)}`);
-  }
-  return found;
 }

@@ -13,6 +13,8 @@ import type { LeafCommand } from "./command.ts";
 import { CliError } from "./exit.ts";
 import type { CliIo } from "./io.ts";
 import { loadModule } from "./load_module.ts";
+import { listenForReload, type ReloadSignals } from "./reload_signal.ts";
+import { ReloadWatch } from "./reload_watch.ts";
 import { runFlags } from "./run_flags.ts";
 import { logSummary } from "./run_summary.ts";
 import { asIfJustCome, listenForStop, type StopSignals, untilStopped } from "./stop_signals.ts";
@@ -47,33 +49,67 @@ const INTERRUPTED_START_MS = 1_000;
  */
 async function runCommand(flags: ParsedFlags, io: CliIo): Promise<number> {
   const signals = listenForStop();
+  const reloads = listenForReload(() => signals.hear("SIGTERM"));
   let stub: StubServer | undefined;
   try {
     stub = await startEmbeddedStub(flags, io);
-    const sources = { flags, env: io.env, readTextFile, mainServerUrl: stub?.mcpUrl };
-    return await runAgent(await loadConfiguration(sources), signals, io);
+    return await runAgent(new Sources(flags, io.env, stub?.mcpUrl), { signals, reloads }, io);
   } finally {
     await stub?.stop();
+    reloads.close();
     signals.close();
   }
 }
 
-/** Configuration is read once, before anything runs that could be blocked. */
-function readTextFile(path: string): string {
-  return Deno.readTextFileSync(path);
+/** What the configuration is read from, at the start and at every reload; of variables what they were at the start. */
+class Sources {
+  /** The files that were read the last time. */
+  files: ReadonlySet<string> = new Set();
+
+  constructor(
+    private readonly flags: ParsedFlags,
+    private readonly env: CliIo["env"],
+    private readonly mainServerUrl: string | undefined,
+  ) {}
+
+  /** @throws {ConfigError} when the configuration cannot be used */
+  async load(): Promise<LoadedConfig> {
+    const { flags, env, mainServerUrl } = this;
+    const files = new Set<string>();
+    this.files = files;
+    // Read in one go, before anything runs that could be blocked.
+    const readTextFile = (path: string) => {
+      files.add(path);
+      return Deno.readTextFileSync(path);
+    };
+    return await loadConfiguration({ flags, env, readTextFile, mainServerUrl });
+  }
 }
 
 async function runAgent(
-  { config, secretNames, warnings }: LoadedConfig,
-  signals: StopSignals,
+  sources: Sources,
+  { signals, reloads }: { readonly signals: StopSignals; readonly reloads: ReloadSignals },
   io: CliIo,
 ): Promise<number> {
+  const { config, secretNames, warnings } = await sources.load();
   for (const warning of warnings) io.stderr(`warning: ${formatProblem(warning)}\n`);
   const streams = { stdout: Deno.stdout, stderr: Deno.stderr };
-  const options = { config, environment: io.env, secretNames, confineMain: true, streams };
+  const loadAgain = () => sources.load();
+  const options = { config, environment: io.env, secretNames, confineMain: true, streams, loadAgain };
   const [service, stopSignals] = await starting(() => startInTime(options, signals));
+  const watch = new ReloadWatch({
+    files: () => sources.files,
+    isOn: () => service.config.reloadWatch,
+    reload: () => service.reload("file"),
+  });
+  watch.update();
+  reloads.serve(() => void service.reload("signal").then(() => watch.update()));
   void logSummary(config, service);
-  return await untilStopped(service, stopSignals, io);
+  try {
+    return await untilStopped(service, stopSignals, io);
+  } finally {
+    await watch.close();
+  }
 }
 
 /**

@@ -13,6 +13,8 @@ const STOP_SIGNALS: readonly StopSignal[] = Deno.build.os === "windows" ? ["SIGI
 export interface StopSignals {
   /** The next one; until it comes, every caller waits for the same. */
   next(): Promise<StopSignal>;
+  /** Goes on as if this one had come. */
+  hear(signal: StopSignal): void;
   close(): void;
 }
 
@@ -20,12 +22,13 @@ export interface StopSignals {
 export function listenForStop(): StopSignals {
   const heard: StopSignal[] = [];
   let awaited: PromiseWithResolvers<StopSignal> | undefined;
+  const hear = (signal: StopSignal) => {
+    if (awaited === undefined) heard.push(signal);
+    else awaited.resolve(signal);
+    awaited = undefined;
+  };
   const listeners = STOP_SIGNALS.map((signal) => {
-    const listener = () => {
-      if (awaited === undefined) heard.push(signal);
-      else awaited.resolve(signal);
-      awaited = undefined;
-    };
+    const listener = () => hear(signal);
     Deno.addSignalListener(signal, listener);
     return { signal, listener };
   });
@@ -34,6 +37,7 @@ export function listenForStop(): StopSignals {
       const signal = heard.shift();
       return signal === undefined ? (awaited ??= Promise.withResolvers()).promise : Promise.resolve(signal);
     },
+    hear,
     close() {
       for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
     },
@@ -49,6 +53,7 @@ export function asIfJustCome(signal: StopSignal, signals: StopSignals): StopSign
       first = undefined;
       return next;
     },
+    hear: (signal) => signals.hear(signal),
     close: () => signals.close(),
   };
 }

@@ -53,6 +53,7 @@ export function effectiveConfig(config: RunConfig): EffectiveConfig {
     harpoon: harpoonGroup(config),
     proxy: { check_interval: formatDuration(config.proxyCheckIntervalMs) },
     shutdown: { drain_timeout: formatDuration(config.drainTimeoutMs) },
+    reload: { watch: config.reloadWatch },
     sandbox: { mode: config.sandbox, learn: config.sandboxLearn },
     ...(tls.caBundle === "" ? {} : { tls: { ca_bundle: tls.caBundle } }),
   };

@@ -115,6 +115,7 @@ export function buildConfiguration(sources: ConfigSources, file: ReadFile | unde
   const adminUi = readAdminUi(reader);
   const proxyCheckIntervalMs = reader.durationMs("proxy.check-interval");
   const drainTimeoutMs = reader.durationMs("shutdown.drain-timeout");
+  const reloadWatch = reader.boolean("reload.watch");
   const sandbox = readWord(reader, "sandbox") === "off" ? "off" : "strict";
   const learn = readWord(reader, "sandbox.learn");
   const problems = worthTelling(fileProblems, reader.problems);
@@ -133,6 +134,7 @@ export function buildConfiguration(sources: ConfigSources, file: ReadFile | unde
     cloudflared,
     pidFile,
     drainTimeoutMs,
+    reloadWatch,
     sandbox,
     sandboxLearn: learn === "any" || learn === "same-site" ? learn : "ask-config",
   };

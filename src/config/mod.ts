@@ -59,6 +59,7 @@ export { hostPattern } from "./host_pattern.ts";
 export { formatLocation, type Location } from "./location.ts";
 export { quote, quoteUrl } from "./quote.ts";
 export { configSourceLabel, selectFile } from "./select_file.ts";
+export { type ConfigChange, diffConfig, reloadableConfig } from "./config_diff.ts";
 export type {
   AdminUiConfig,
   Binding,

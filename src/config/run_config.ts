@@ -152,6 +152,8 @@ export interface RunConfig {
   readonly pidFile: string;
   /** How long a stop may take before what still runs is answered with a failure, in ms. */
   readonly drainTimeoutMs: number;
+  /** Put the file in force again whenever it changes. */
+  readonly reloadWatch: boolean;
   readonly sandbox: "strict" | "off";
   /** Which hosts that OAuth metadata names at run time the agent may reach: those configured, those of the same site, any. */
   readonly sandboxLearn: "ask-config" | "same-site" | "any";

@@ -1,7 +1,8 @@
 /** Is the metadata there that says who protects the main target? Searched for as the agent does (D-14, RFC 9728). */
 import { type HttpBinding, shownUrl } from "../config/mod.ts";
 import type { HttpClient, Route } from "../net/mod.ts";
-import { discoverProtectedResource } from "../oauth/mod.ts";
+import { discoverProtectedResource, type JudgeOrigin } from "../oauth/mod.ts";
+import { decideLearning } from "../sandbox/mod.ts";
 import { again, type Context, shortened, SILENT_LOG } from "./context.ts";
 import { CheckTimeoutError, withinLimit } from "./deadline.ts";
 import { openHttp } from "./open_channel.ts";
@@ -32,7 +33,11 @@ export async function checkOauth(
       LIMIT_MS,
       signal,
       (limited) =>
-        discoverProtectedResource({ target: channel.target, hasDeadline: true }, SILENT_LOG, limited),
+        discoverProtectedResource(
+          { target: channel.target, hasDeadline: true, judgeOrigin: judgedBy(context) },
+          SILENT_LOG,
+          limited,
+        ),
     );
     const evidence = asked.map(({ url, status }) => `HTTP ${status} from ${shownUrl(url)}`);
     if (result.type === "found") {
@@ -54,6 +59,14 @@ export async function checkOauth(
   } finally {
     await channel.stop(0);
   }
+}
+
+/** As the agent would be told by its main thread. */
+function judgedBy({ loaded }: Context): JudgeOrigin {
+  return (origin) => {
+    const decision = decideLearning(loaded.config, origin);
+    return Promise.resolve(decision.allowed ? undefined : decision.advice);
+  };
 }
 
 /** Keeps what is asked beside the server's own URL, where only its challenge is looked for. */

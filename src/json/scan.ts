@@ -45,6 +45,28 @@ export function scanObject(text: string, name: string, from = 0): { member: Span
   return { member, end: at + 1 };
 }
 
+/**
+ * All members of the object at `from`, in order, those with the same name too.
+ * @param text valid JSON
+ * @returns undefined when what stands there is no object
+ */
+export function objectMembers(text: string, from = 0): { name: string; value: Span }[] | undefined {
+  let at = skipBlanks(text, from);
+  if (text.charCodeAt(at) !== OPEN_BRACE) return undefined;
+  const members: { name: string; value: Span }[] = [];
+  at = skipBlanks(text, at + 1);
+  while (at < text.length && text.charCodeAt(at) !== CLOSE_BRACE) {
+    const keyEnd = skipString(text, at);
+    const name: string = JSON.parse(text.slice(at, keyEnd));
+    const start = skipBlanks(text, skipBlanks(text, keyEnd) + 1);
+    const end = skipValue(text, start);
+    members.push({ name, value: { start, end } });
+    at = skipBlanks(text, end);
+    if (text.charCodeAt(at) === COMMA) at = skipBlanks(text, at + 1);
+  }
+  return members;
+}
+
 /** Start positions of the elements of the array at `from`; empty when there is no array. */
 export function arrayElements(text: string, from = 0): Span[] {
   const elements: Span[] = [];

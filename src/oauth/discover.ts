@@ -29,7 +29,15 @@ export interface DiscoveryOptions {
   readonly target: HttpTarget;
   /** True when the signal also stands for the command's deadline; otherwise a limit of 10 s applies (OC-4). */
   readonly hasDeadline: boolean;
+  /** Asked before anything is sent to another origin than the target's; by default none may be contacted (A-171, A-172). */
+  readonly judgeOrigin?: JudgeOrigin;
 }
+
+/**
+ * Says whether metadata may be fetched from an origin.
+ * @returns undefined when it may; otherwise what would allow it, in words that are safe to post
+ */
+export type JudgeOrigin = (origin: string) => Promise<string | undefined>;
 
 /** The document as the target gave it, or why there is none, in words that are safe to post (G-4). */
 export type DiscoveryResult =
@@ -53,7 +61,7 @@ export async function discoverProtectedResource(
   signal: AbortSignal,
   clock: Clock = systemClock,
 ): Promise<DiscoveryResult> {
-  const search = new Search(options.target, log, clock);
+  const search = new Search(options, log, clock);
   if (options.hasDeadline) return await search.run(signal);
   try {
     return await withinTime(UNDATED_LIMIT_MS, signal, clock, (limited) => search.run(limited));
@@ -73,9 +81,11 @@ class Search {
   readonly #target: HttpTarget;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #judgeOrigin: JudgeOrigin;
 
-  constructor(target: HttpTarget, log: Log, clock: Clock) {
+  constructor({ target, judgeOrigin = refuseOrigin }: DiscoveryOptions, log: Log, clock: Clock) {
     this.#target = target;
+    this.#judgeOrigin = judgeOrigin;
     this.#log = log;
     this.#clock = clock;
   }
@@ -85,6 +95,11 @@ class Search {
     const reasons = new Map<Candidate, string>();
     const slow: Candidate[] = [];
     for (const [index, candidate] of candidates.entries()) {
+      const distrust = await this.#distrust(candidate);
+      if (distrust !== undefined) {
+        reasons.set(candidate, distrust);
+        continue;
+      }
       const fetched = await fetchDocument(
         this.#target,
         candidate.url,
@@ -120,6 +135,17 @@ class Search {
       if (trial.type !== "next" || !trial.timedOut) return trial;
     }
     return trial;
+  }
+
+  /** Why nothing may be sent to a candidate; undefined when it may. */
+  async #distrust({ url }: Candidate): Promise<string | undefined> {
+    const origin = URL.parse(url)?.origin;
+    // One that is not http(s) is told of where it would be fetched.
+    if (origin === undefined || origin === "null" || origin === URL.parse(this.#target.url)?.origin) {
+      return undefined;
+    }
+    const advice = await this.#judgeOrigin(origin);
+    return advice === undefined ? undefined : `origin is not trusted${advice === "" ? "" : `: ${advice}`}`;
   }
 
   /** Where a 401 of the target itself points (OD-10 … OD-14); not finding out is never fatal. */
@@ -165,6 +191,10 @@ function judge(fetched: Document | FetchFault, hasNext: boolean): Trial {
   // A guard in front of the well-known path says nothing about the root (OD-32).
   const type = hasNext && isDenied(status) ? "next" : "stop";
   return { type, timedOut: false, text: `status ${status}, invalid metadata: ${fault}` };
+}
+
+function refuseOrigin(): Promise<string | undefined> {
+  return Promise.resolve("");
 }
 
 function failure(reasons: ReadonlyMap<Candidate, string>): DiscoveryResult {

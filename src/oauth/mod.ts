@@ -3,4 +3,4 @@
  * answered, or a safe text that says why none was found.
  */
 export { discoverProtectedResource } from "./discover.ts";
-export type { DiscoveryOptions, DiscoveryResult } from "./discover.ts";
+export type { DiscoveryOptions, DiscoveryResult, JudgeOrigin } from "./discover.ts";

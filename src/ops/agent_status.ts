@@ -16,6 +16,18 @@ export interface AgentStatus {
   readonly routes: readonly RouteHealth[];
   /** In the order in which they are bound. */
   readonly channels: readonly ChannelStatus[];
+  /** How the last reload of the configuration went; absent before the first. Only the main thread knows. */
+  readonly configReload?: ConfigReload;
+}
+
+/** A configuration that was read again while the program ran. */
+export interface ConfigReload {
+  /** Unix time in ms. */
+  readonly atMs: number;
+  /** Why it could not be used; empty when it could. */
+  readonly error: string;
+  /** Settings whose new values wait for a restart. */
+  readonly needsRestart: readonly string[];
 }
 
 export interface PollStatus {

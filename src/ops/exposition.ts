@@ -1,9 +1,11 @@
 import { createMetricStore } from "./metric_store.ts";
 import type { Log, MetricLabels, MetricSnapshot } from "./observe.ts";
 import type { Redactor } from "./redactor.ts";
-import { EMPTY_SNAPSHOT, lastingPart, sumSnapshots } from "./snapshot_sum.ts";
+import { besideEachOther, EMPTY_SNAPSHOT, lastingPart, sumSnapshots } from "./snapshot_sum.ts";
 
 const REFRESH_LIMIT_MS = 250;
+/** Stands for the agent where there is never more than one. */
+const ONLY_AGENT = {};
 
 /** Settings of {@link createExposition}. */
 export interface ExpositionOptions {
@@ -21,10 +23,15 @@ export interface ExpositionOptions {
 
 /** Everything that was counted, by all threads and by every agent since the start. */
 export interface Exposition {
-  /** Takes the newest snapshot of the running agent. */
-  update(snapshot: MetricSnapshot): void;
+  /**
+   * Takes the newest snapshot of a running agent.
+   * @param agent stands for it where several run
+   */
+  update(snapshot: MetricSnapshot, agent?: object): void;
   /** The agent was replaced: its counts stay, its gauges go, and `agent_restarts_total` rises. */
-  agentReplaced(): void;
+  agentReplaced(agent?: object): void;
+  /** The agent has come to its end: its counts stay, its gauges go. */
+  agentEnded(agent: object): void;
   /** Asks the agent for a snapshot; resolves when it came, or after 250 ms without it. Never rejects. */
   refresh(): Promise<void>;
   /** A counter by the values of one of its labels, as of the last refresh. */
@@ -42,14 +49,19 @@ export const EXPOSITION_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8
 export function createExposition(options: ExpositionOptions): Exposition {
   const { own, redactor, log } = options;
   let before = EMPTY_SNAPSHOT;
-  let agent = EMPTY_SNAPSHOT;
-  let running: Promise<void> | undefined;
+  const running = new Map<object, MetricSnapshot>();
+  let refreshing: Promise<void> | undefined;
   let scrape: (() => Promise<string>) | undefined;
 
   own.gauge("liveness", () => 1);
   own.gauge("readiness", () => options.isReady() ? 1 : 0);
 
-  const everything = () => sumSnapshots(before, agent, own.snapshot());
+  const everything = () => sumSnapshots(before, besideEachOther([...running.values()]), own.snapshot());
+
+  function ended(agent: object): void {
+    before = sumSnapshots(before, lastingPart(running.get(agent) ?? EMPTY_SNAPSHOT));
+    running.delete(agent);
+  }
 
   async function ask(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,21 +75,21 @@ export function createExposition(options: ExpositionOptions): Exposition {
       log.debug("agent sent no metrics", { error: String(error) });
     } finally {
       clearTimeout(timer);
-      running = undefined;
+      refreshing = undefined;
     }
   }
 
-  const refresh = () => running ??= ask();
+  const refresh = () => refreshing ??= ask();
 
   return {
-    update(snapshot) {
-      agent = snapshot;
+    update(snapshot, agent = ONLY_AGENT) {
+      running.set(agent, snapshot);
     },
-    agentReplaced() {
-      before = sumSnapshots(before, lastingPart(agent));
-      agent = EMPTY_SNAPSHOT;
+    agentReplaced(agent = ONLY_AGENT) {
+      ended(agent);
       own.count("agent_restarts_total");
     },
+    agentEnded: ended,
     refresh,
     counts(name, label) {
       const counts: Record<string, number> = {};

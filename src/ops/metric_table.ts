@@ -308,6 +308,27 @@ export const METRIC_TABLE: readonly MetricRow[] = [
     "Log records lost because too many came at once or nothing took them.",
     "records",
   ),
+  counter(
+    "sandbox_refusals_total",
+    "Operations of the agent that its sandbox refused, and origins of OAuth metadata that the policy did.",
+    "operations",
+    [{ name: "kind" }],
+    each("kind", ["net", "read", "write", "run", "env", "sys", "ffi", "import", "thread", "origin", "other"]),
+  ),
+  counter(
+    "config_reloads_total",
+    "Times the configuration was read again while the program ran.",
+    "reloads",
+    [{ name: "result" }],
+    each("result", ["applied", "needs_restart", "unchanged", "failed"]),
+  ),
+  gauge("config_last_reload_success", "1 when the last reload went well or there was none, else 0.", "0/1"),
+  gauge(
+    "config_last_reload_timestamp_seconds",
+    "Unix time of the last reload; 0 before the first.",
+    "seconds",
+  ),
+  gauge("config_settings_awaiting_restart", "Settings whose new values wait for a restart.", "settings"),
   counter("agent_restarts_total", "Times the agent thread was replaced.", "restarts"),
   counter(
     "metrics_rejected_total",

@@ -5,7 +5,14 @@
  * Importing this file is cheap; Hono, prom-client and the page load when the listener starts or is first scraped.
  */
 export { agedStatus } from "./agent_status.ts";
-export type { AgentStatus, ChannelStatus, PollStatus, ProbeStatus, RouteHealth } from "./agent_status.ts";
+export type {
+  AgentStatus,
+  ChannelStatus,
+  ConfigReload,
+  PollStatus,
+  ProbeStatus,
+  RouteHealth,
+} from "./agent_status.ts";
 export { createBatchLog } from "./batch_log.ts";
 export type { BatchLog, BatchLogOptions } from "./batch_log.ts";
 export { createExposition } from "./exposition.ts";

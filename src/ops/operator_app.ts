@@ -12,7 +12,8 @@ import { systemJson, type TrustReport } from "./system_json.ts";
 
 /** Where the listener gets what it shows. */
 export interface OperatorProviders {
-  readonly facts: ProgramFacts;
+  /** As they are now; a reload changes some. */
+  readonly facts: () => ProgramFacts;
   /** As of now (see `agedStatus`); undefined until the agent has spoken for the first time. */
   readonly agentStatus: () => AgentStatus | undefined;
   /** Roots as they are trusted now. */
@@ -92,7 +93,7 @@ export function createOperatorApp(place: Place, providers: OperatorProviders, lo
     await metrics.refresh();
     const agent = providers.agentStatus();
     const status = statusJson({
-      facts: providers.facts,
+      facts: providers.facts(),
       listenAddr: place.listenAddr,
       agent,
       readiness: evaluateReadiness(agent),

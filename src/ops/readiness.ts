@@ -1,4 +1,4 @@
-import type { AgentStatus, ChannelStatus, PollStatus, ProbeStatus } from "./agent_status.ts";
+import type { AgentStatus, ChannelStatus, ConfigReload, PollStatus, ProbeStatus } from "./agent_status.ts";
 
 /** A poll may be this many waits late before the control plane counts as not reached. */
 const MAX_POLL_WAITS = 2;
@@ -36,6 +36,7 @@ export function evaluateReadiness(status: AgentStatus | undefined): Readiness {
     probeCheck(status.probe),
     ...status.channels.map(channelCheck),
     controlPlaneCheck(status.poll, status.pollWaitMs),
+    ...(status.configReload === undefined ? [] : [configurationCheck(status.configReload)]),
   ];
   const obstacle = checks.find((each) => each.status === "failed" || each.status === "pending");
   if (obstacle !== undefined) return { ready: false, body: obstacle.reason, checks };
@@ -126,6 +127,14 @@ function controlPlaneCheck(poll: PollStatus, pollWaitMs: number): ReadinessCheck
     return check(name, "failed", `control plane not reached: ${reason}`);
   }
   return consecutiveFailures === 0 ? check(name, "ok") : check(name, "warning", originsOnly(failures));
+}
+
+/** What is in force still works, so this is no obstacle. */
+function configurationCheck({ error, needsRestart }: ConfigReload): ReadinessCheck {
+  const name = "configuration";
+  if (error !== "") return check(name, "warning", originsOnly(`not reloaded: ${error}`));
+  if (needsRestart.length > 0) return check(name, "warning", `restart needed for ${needsRestart.join(", ")}`);
+  return check(name, "ok");
 }
 
 /** Statuses that no waiting repairs (P-46). */

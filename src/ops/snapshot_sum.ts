@@ -37,6 +37,26 @@ export function sumSnapshots(...snapshots: readonly MetricSnapshot[]): MetricSna
   };
 }
 
+/** Gauges of which each agent holds a part. */
+const SHARED_GAUGES: ReadonlySet<string> = new Set([
+  "commands_in_flight",
+  "commands_queue_length",
+  "dispatcher_worker_pool_occupancy",
+]);
+
+/** The snapshots of agents that run at the same time, the newest agent last: what each has a part of is added up. */
+export function besideEachOther(snapshots: readonly MetricSnapshot[]): MetricSnapshot {
+  const all = sumSnapshots(...snapshots);
+  if (snapshots.length < 2) return all;
+  const parts = snapshots.flatMap(({ gauges }) => gauges.filter(({ name }) => SHARED_GAUGES.has(name)));
+  const sumOf = (wanted: string) =>
+    parts.reduce((sum, { name, value }) => name === wanted ? sum + value : sum, 0);
+  const gauges = all.gauges.map((series) =>
+    SHARED_GAUGES.has(series.name) ? { ...series, value: sumOf(series.name) } : series
+  );
+  return { ...all, gauges };
+}
+
 /** What remains of an agent that is gone: its counts, and the gauges that must not go back. */
 export function lastingPart(snapshot: MetricSnapshot): MetricSnapshot {
   return { ...snapshot, gauges: snapshot.gauges.filter(({ name }) => HIGHEST_GAUGES.has(name)) };

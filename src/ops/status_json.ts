@@ -1,6 +1,6 @@
 /** The body of `/api/status`: the published names of spec 06 §6.1 for what exists, and what the page needs besides. */
 import { formatDuration } from "../config/mod.ts";
-import type { AgentStatus, ChannelStatus, ProbeStatus } from "./agent_status.ts";
+import type { AgentStatus, ChannelStatus, ConfigReload, ProbeStatus, RouteSummary } from "./agent_status.ts";
 import type { Exposition } from "./exposition.ts";
 import type { LogValue, TimelineEntry } from "./observe.ts";
 import type { Readiness } from "./readiness.ts";
@@ -66,6 +66,9 @@ export function statusJson(input: StatusInput): { readonly [key: string]: LogVal
       checks: checksJson(input.readiness),
     },
     control_plane_poll: pollJson(agent, nowMs),
+    control_plane_route: routesJson(agent, "control_plane")?.[0],
+    mcp_routes: routesJson(agent, "mcp_channel"),
+    config_reload: reloadJson(agent?.configReload),
     commands: commandsJson(input.metrics),
     timeline: input.timeline.latest(TIMELINE_ENTRIES).map(entryJson),
     agent: {
@@ -73,7 +76,11 @@ export function statusJson(input: StatusInput): { readonly [key: string]: LogVal
       draining: agent?.draining ?? false,
       restarts: input.metrics.total("agent_restarts_total"),
     },
-    sandbox: { mode: sandbox.mode, permissions: sandbox.permissions },
+    sandbox: {
+      mode: sandbox.mode,
+      permissions: sandbox.permissions,
+      refusals: input.metrics.counts("sandbox_refusals_total", "kind"),
+    },
   };
 }
 
@@ -145,6 +152,23 @@ function pollJson(agent: AgentStatus | undefined, nowMs: number): LogValue {
     wait: shortened && formatDuration(shortened.waitMs),
     cut_after: shortened && formatDuration(shortened.cutAfterMs),
   };
+}
+
+function reloadJson(reload: ConfigReload | undefined): LogValue {
+  if (reload === undefined) return undefined;
+  const { atMs, error, needsRestart } = reload;
+  return {
+    time: new Date(atMs).toISOString(),
+    success: error === "",
+    error: error || undefined,
+    needs_restart: needsRestart,
+  };
+}
+
+/** Routes of one kind, without the checks of their proxies; undefined when there are none. */
+function routesJson(agent: AgentStatus | undefined, kind: RouteSummary["kind"]): LogValue[] | undefined {
+  const routes = (agent?.routes ?? []).filter(({ route }) => route.kind === kind);
+  return routes.length === 0 ? undefined : routes.map(({ route }) => ({ ...route }));
 }
 
 function entryJson(entry: TimelineEntry): LogValue {

@@ -12,9 +12,9 @@ import {
   runStartupProbe,
   type StartupProbe,
 } from "../channels/mod.ts";
-import type { StdioBinding } from "../config/mod.ts";
-import { originOf } from "../net/mod.ts";
-import { discoverProtectedResource } from "../oauth/mod.ts";
+import type { Binding, StdioBinding } from "../config/mod.ts";
+import { DIRECT_ROUTE, originOf } from "../net/mod.ts";
+import { discoverProtectedResource, type JudgeOrigin } from "../oauth/mod.ts";
 import {
   type AgentStatus,
   createBatchLog,
@@ -29,19 +29,26 @@ import { childWords } from "./child_words.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import { activeBindings } from "./permissions.ts";
 import { ProxyHealth } from "./proxy_health.ts";
+import type { Refusal } from "./refusals.ts";
 import { RouteClients } from "./route_clients.ts";
 import { namedRoutes, routeFields } from "./route_list.ts";
 import type { Routes } from "./routes.ts";
 import { SharedCounts } from "./shared_counts.ts";
 
-/** Takes over a port: everything that arrives there is a {@link ToAgent}. */
-export function hostAgent(port: MessagePort): void {
+/**
+ * Takes over a port: everything that arrives there is a {@link ToAgent}.
+ * @returns what counts and logs an operation that was refused to this thread
+ */
+export function hostAgent(port: MessagePort): (refusal: Refusal) => void {
   const host = new AgentHost((message) => port.postMessage(message));
   port.onmessage = (event: MessageEvent<ToAgent>) => host.hear(event.data);
+  return (refusal) => host.noteRefusal(refusal);
 }
 
 /** How long the started record waits for the tunnel's name. */
 const METADATA_WAIT_MS = 2_000;
+/** Different resources whose refusal is logged; all are counted. */
+const LOGGED_REFUSALS = 100;
 const NOT_FETCHED = "(tunnel metadata has not been fetched)";
 
 /** A probe's states in the words of readiness. */
@@ -58,11 +65,18 @@ class AgentHost {
   readonly #metrics = createMetricStore();
   readonly #batchLog;
   readonly #batchTimeline;
-  readonly #probing = new AbortController();
+  #probing = new AbortController();
   readonly #groups = new Set<number>();
+  readonly #refused = new Set<string>();
+  /** Questions to main that have not been answered yet. */
+  readonly #judging = new Map<number, (refusal: string | undefined) => void>();
+  #nextQuestion = 1;
   readonly #targets = new Map<string, string>();
-  readonly #checking = new AbortController();
+  #checking = new AbortController();
   #clients: RouteClients | undefined;
+  /** What is in force: the configuration, and its channels by name, each with what it was made from. */
+  #start: AgentStart | undefined;
+  #bound: ReadonlyMap<string, BoundChannel> = new Map();
   #proxies: ProxyHealth | undefined;
   #agent: Agent | undefined;
   #probe: StartupProbe | undefined;
@@ -80,15 +94,26 @@ class AgentHost {
   }
 
   hear(message: ToAgent): void {
-    if (message.type === "start") void this.#start(message.start, new SharedCounts(message.counts));
+    if (message.type === "start") void this.#begin(message.start, new SharedCounts(message.counts));
     else if (message.type === "ask") this.#answer(message.number);
     else if (message.type === "log_level") this.#batchLog.setLevel(message.level);
     else if (message.type === "renew_tls") this.#renewTls(message.routes);
+    else if (message.type === "origin_judged") this.#judging.get(message.number)?.(message.refusal);
+    else if (message.type === "reconfigure") void this.#reconfigure(message.number, message.start);
     else if (message.type === "drain") void this.#stop((agent) => agent.drain(message.limitMs));
     else void this.#stop((agent) => agent.stopNow());
   }
 
-  async #start(start: AgentStart, counts: SharedCounts): Promise<void> {
+  /** Every one is counted; each resource is logged once. */
+  noteRefusal({ kind, resource }: Refusal): void {
+    this.#metrics.count("sandbox_refusals_total", { kind });
+    const key = `${kind} ${resource}`;
+    if (this.#refused.has(key) || this.#refused.size >= LOGGED_REFUSALS) return;
+    this.#refused.add(key);
+    this.#batchLog.log.warn("refused by the sandbox", { component: "sandbox", kind, resource });
+  }
+
+  async #begin(start: AgentStart, counts: SharedCounts): Promise<void> {
     this.#batchLog.setLevel(start.config.log.level);
     try {
       this.#agent = this.#build(start, counts);
@@ -122,44 +147,126 @@ class AgentHost {
   #build(start: AgentStart, counts: SharedCounts): Agent {
     const { config } = start;
     const { log } = this.#batchLog;
-    this.#pollWaitMs = config.controlPlane.pollTimeoutMs;
     const clients = this.#clients = new RouteClients(start.routes);
     this.#watchProxies(start);
-    const channels: Channel[] = [];
-    let main: HttpChannel | undefined;
-    for (const binding of activeBindings(config)) {
-      if (binding.transport === "stdio") {
-        channels.push(this.#stdioChannel(start, binding));
-        this.#targets.set(binding.channel, start.executables[binding.channel] ?? "");
-        continue;
-      }
-      const { extraHeaders, discoveryExtraHeaders } = config.mcp;
-      const options = { name: binding.channel, url: binding.url, extraHeaders, discoveryExtraHeaders };
-      const channel = createHttpChannel(
-        options,
-        clients.channel(binding.channel),
-        log.with({ component: "mcpclient" }),
-      );
-      channels.push(channel);
-      this.#targets.set(binding.channel, originOf(binding.url));
-      if (binding.channel === "main") main = channel;
-    }
-    this.#probe = runStartupProbe(
-      { target: main?.target, startupWaitTimeoutMs: config.mcp.startupWaitTimeoutMs },
-      log.with({ component: "mcpclient" }),
-      this.#probing.signal,
-    );
+    this.#adopt(start, this.#bind(start, clients));
+    const main = this.#main;
+    const probe = this.#probeMain(config.mcp.startupWaitTimeoutMs);
     return new Agent(config, {
       client: clients.controlPlane,
-      channels,
-      discover: main && discovery(main, log.with({ component: "dispatcher" })),
-      startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? this.#probe.settled : undefined,
+      channels: this.#channels,
+      discover: main && discovery(main, this.#judgeOrigin, log.with({ component: "dispatcher" })),
+      startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? probe.settled : undefined,
       log,
       metrics: counts.beside(this.#metrics),
       timeline: this.#batchTimeline.timeline,
       instanceId: start.instanceId,
       random: Math.random,
+      onKeyRefused: () => this.tell({ type: "key_refused" }),
     });
+  }
+
+  /** Channels of a configuration: those that are bound as they were are taken over, the others are made. */
+  #bind(start: AgentStart, clients: RouteClients): Map<string, BoundChannel> {
+    const bound = new Map<string, BoundChannel>();
+    for (const binding of activeBindings(start.config)) {
+      const name = binding.channel;
+      const madeFrom = JSON.stringify(essenceOf(start, binding));
+      const before = this.#bound.get(name);
+      if (before?.madeFrom === madeFrom) bound.set(name, before);
+      else {
+        // What it was made for still uses it.
+        if (before !== undefined) clients.forget(name);
+        bound.set(name, { madeFrom, ...this.#makeChannel(start, binding, clients) });
+      }
+    }
+    return bound;
+  }
+
+  #makeChannel(start: AgentStart, binding: Binding, clients: RouteClients): Omit<BoundChannel, "madeFrom"> {
+    const name = binding.channel;
+    if (binding.transport === "stdio") {
+      return { channel: this.#stdioChannel(start, binding), http: undefined };
+    }
+    const { extraHeaders, discoveryExtraHeaders } = start.config.mcp;
+    const options = { name, url: binding.url, extraHeaders, discoveryExtraHeaders };
+    const log = this.#batchLog.log.with({ component: "mcpclient" });
+    const channel = createHttpChannel(options, clients.channel(name), log);
+    return { channel, http: channel };
+  }
+
+  get #channels(): Channel[] {
+    return [...this.#bound.values()].map(({ channel }) => channel);
+  }
+
+  get #main(): HttpChannel | undefined {
+    return this.#bound.get("main")?.http;
+  }
+
+  #adopt(start: AgentStart, bound: ReadonlyMap<string, BoundChannel>): void {
+    this.#start = start;
+    this.#bound = bound;
+    this.#pollWaitMs = start.config.controlPlane.pollTimeoutMs;
+    this.#targets.clear();
+    for (const binding of activeBindings(start.config)) {
+      const target = binding.transport === "stdio"
+        ? start.executables[binding.channel] ?? ""
+        : originOf(binding.url);
+      this.#targets.set(binding.channel, target);
+    }
+  }
+
+  #probeMain(startupWaitTimeoutMs: number): StartupProbe {
+    const log = this.#batchLog.log.with({ component: "mcpclient" });
+    const options = { target: this.#main?.target, startupWaitTimeoutMs };
+    return this.#probe = runStartupProbe(options, log, this.#probing.signal);
+  }
+
+  /** One at a time; main waits for the answer before it sends the next. */
+  async #reconfigure(number: number, start: AgentStart): Promise<void> {
+    let error = "";
+    try {
+      await this.#putInForce(start);
+    } catch (failure) {
+      error = failure instanceof Error ? failure.message : String(failure);
+    }
+    this.#batchLog.flush();
+    this.tell({ type: "reconfigured", number, error });
+  }
+
+  async #putInForce(start: AgentStart): Promise<void> {
+    const [agent, clients, before] = [this.#agent, this.#clients, this.#start];
+    if (agent === undefined || clients === undefined || before === undefined) {
+      throw new Error("the agent has not started yet");
+    }
+    const { config } = start;
+    const mainBefore = this.#main;
+    const nextClients = new RouteClients(start.routes, clients);
+    const bound = this.#bind(start, nextClients);
+    const main = bound.get("main")?.http;
+    const log = this.#batchLog.log;
+    await agent.reconfigure({
+      config,
+      channels: [...bound.values()].map(({ channel }) => channel),
+      discover: main && discovery(main, this.#judgeOrigin, log.with({ component: "dispatcher" })),
+    });
+    this.#batchLog.setLevel(config.log.level);
+    this.#clients = nextClients;
+    nextClients.renew(start.routes);
+    this.#adopt(start, bound);
+    if (main !== mainBefore) {
+      this.#probing.abort(new Error("the binding of main has changed"));
+      this.#probing = new AbortController();
+      this.#probeMain(0);
+    }
+    const waysOf = (each: AgentStart) =>
+      JSON.stringify([each.config.proxyCheckIntervalMs, namedRoutes(each.config, each.routes)]);
+    if (waysOf(before) !== waysOf(start)) {
+      this.#checking.abort();
+      this.#checking = new AbortController();
+      this.#watchProxies(start);
+      void this.#proxies?.run(this.#checking.signal);
+    }
   }
 
   /** Says of every route which way it goes, and prepares to look after the proxies among them (PX-12, PX-13). */
@@ -204,6 +311,20 @@ class AgentHost {
       this.#metrics,
     );
   }
+
+  /** Only main may decide, because it holds the rights; what the configuration names needs no question. */
+  readonly #judgeOrigin: JudgeOrigin = async (origin) => {
+    if (this.#start?.config.mcp.oauthTrustedOrigins.includes(origin)) return undefined;
+    const number = this.#nextQuestion++;
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    this.#judging.set(number, resolve);
+    this.tell({ type: "judge_origin", number, origin });
+    try {
+      return await promise;
+    } finally {
+      this.#judging.delete(number);
+    }
+  };
 
   /** Main has to know each group, to be able to end it if this thread hangs or crashes. */
   #noteGroup(event: ProcessGroupEvent): void {
@@ -262,14 +383,39 @@ class AgentHost {
   }
 }
 
+/** A channel and what it was made from. */
+interface BoundChannel {
+  /** Secret. */
+  readonly madeFrom: string;
+  readonly channel: Channel;
+  /** The same channel where its target is reached over HTTP. */
+  readonly http: HttpChannel | undefined;
+}
+
+/** Everything that a channel is made from and that is not handed to it later. */
+function essenceOf(
+  { config, executables, childEnvironments, routes }: AgentStart,
+  binding: Binding,
+): unknown {
+  const { channel } = binding;
+  const { stdioConcurrency, extraHeaders, discoveryExtraHeaders } = config.mcp;
+  if (binding.transport === "stdio") {
+    return [binding, executables[channel], childEnvironments[channel], stdioConcurrency];
+  }
+  // Certificates and roots are renewed in place.
+  const { tls: _tls, ...way } = routes.channels[channel] ?? DIRECT_ROUTE;
+  const { clientCertificate: _paths, ...bound } = binding;
+  return [bound, way, extraHeaders, discoveryExtraHeaders];
+}
+
 /** Ms since an instant of the monotonic clock. */
 function ago(instant: number | undefined): number | undefined {
   return instant === undefined ? undefined : performance.now() - instant;
 }
 
-function discovery({ target }: HttpChannel, log: Log): AgentDeps["discover"] {
+function discovery({ target }: HttpChannel, judgeOrigin: JudgeOrigin, log: Log): AgentDeps["discover"] {
   return async (signal, hasDeadline) => {
-    const result = await discoverProtectedResource({ target, hasDeadline }, log, signal);
+    const result = await discoverProtectedResource({ target, hasDeadline, judgeOrigin }, log, signal);
     return result.type === "found" ? result : { type: "failure", statusCode: 502, detail: result.text };
   };
 }

@@ -5,7 +5,9 @@
 import type { AgentSummary } from "../agent/mod.ts";
 import type { AgentStatus, Log, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
 import { Keeper } from "./keeper.ts";
+import { keeperRights } from "./keeper_rights.ts";
 import { killGroups } from "./kill_groups.ts";
+import { learnableHosts } from "./learned_hosts.ts";
 import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
 import type { PermissionSet } from "./permissions.ts";
 import type { Routes } from "./routes.ts";
@@ -29,6 +31,11 @@ export interface AgentThreadHooks {
    * after its last snapshot.
    */
   readonly onReplaced: (lost: number, unseen: AgentSummary) => void;
+  /**
+   * OAuth metadata is said to be at an origin that is not configured. True when it may be contacted, otherwise what would
+   * allow it; without this hook none may.
+   */
+  readonly onJudgeOrigin?: (origin: string) => true | string;
   /** The agent crashed and the program has to end. */
   readonly onCrashed: (error: string) => void;
   /** The control plane refuses the API key. */
@@ -60,6 +67,9 @@ type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
 export class AgentThread {
   readonly #options: AgentThreadOptions;
   #startWith: AgentStart;
+  #permissions: PermissionSet;
+  /** Is told the summary of an agent that ends in favour of the next one. */
+  #handover: ((summary: AgentSummary | undefined) => void) | undefined;
   #port: MessagePort;
   #agent: SpawnedAgent | undefined;
   #keeper: Keeper | undefined;
@@ -85,6 +95,7 @@ export class AgentThread {
   constructor(options: AgentThreadOptions) {
     this.#options = options;
     this.#startWith = options.start;
+    this.#permissions = options.permissions;
     this.#keeper = options.keeper;
     const agent = options.agent ?? this.#spawn();
     this.#agent = agent;
@@ -117,7 +128,9 @@ export class AgentThread {
    */
   async confineMain(): Promise<void> {
     if (this.#options.sandbox === "off") return;
-    this.#keeper = new Keeper({ onKillFailed: this.#onKillFailed });
+    const { killProgram, config } = this.#startWith;
+    const rights = keeperRights(this.#options.permissions, learnableHosts(config));
+    this.#keeper = new Keeper(rights, killProgram, { onKillFailed: this.#onKillFailed });
     this.#ownsKeeper = true;
     await this.#keeper.ready();
     for (const name of ["net", "run", "ffi"] as const) await Deno.permissions.revoke({ name });
@@ -162,6 +175,31 @@ export class AgentThread {
     if (error === "") return;
     this.#startWith = before;
     throw new Error(error);
+  }
+
+  /**
+   * Replaces the agent by one with other rights, once it has ended what it has; commands that come meanwhile wait at the
+   * control plane. Does nothing when the agent is being stopped.
+   * @param drainLimitMs what still runs after this long is answered with a failure
+   */
+  async widen(permissions: PermissionSet, drainLimitMs: number): Promise<void> {
+    if (this.#ending) return;
+    this.#permissions = permissions;
+    const { promise, resolve } = Promise.withResolvers<AgentSummary | undefined>();
+    this.#handover = resolve;
+    this.#send({ type: "drain", limitMs: drainLimitMs });
+    const summary = await promise;
+    this.#handover = undefined;
+    // It hung and has been replaced, with the new rights; or a stop has come meanwhile.
+    if (summary === undefined || this.#ending) return;
+    clearTimeout(this.#heartbeat);
+    this.#predecessors = sum(this.#predecessors, summary);
+    this.#counts = SharedCounts.memory();
+    this.#lastSummary = emptySummary();
+    this.#agent?.terminate();
+    this.#agent = undefined;
+    this.#options.hooks.onReplaced(0, emptySummary());
+    await this.#startNext();
   }
 
   /** Hands the keeper over to a thread that comes after this one; this one goes on using it. */
@@ -214,17 +252,20 @@ export class AgentThread {
     this.#ending = true;
     clearTimeout(this.#heartbeat);
     if (this.#keeper) await this.#keeper.killGroups(this.#groups);
-    else killGroups(this.#groups, this.#onKillFailed);
+    else {
+      const { killProgram } = this.#startWith;
+      killGroups(this.#groups, { killProgram, onFailed: this.#onKillFailed });
+    }
     this.#agent?.terminate();
     if (this.#ownsKeeper) this.#keeper?.close();
     this.#port.close();
   }
 
   #spawn(): SpawnedAgent {
-    const { entry, permissions, sandbox } = this.#options;
+    const { entry, sandbox } = this.#options;
     return this.#keeper === undefined
-      ? spawnAgent(permissions, sandbox, entry)
-      : this.#keeper.spawn(entry ?? AGENT_ENTRY, permissions);
+      ? spawnAgent(this.#permissions, sandbox, entry)
+      : this.#keeper.spawn(entry ?? AGENT_ENTRY, this.#permissions);
   }
 
   #watchFor(agent: SpawnedAgent): void {
@@ -263,11 +304,19 @@ export class AgentThread {
     else if (message.type === "start_failed") this.#started.reject(new Error(message.error));
     else if (message.type === "reconfigured") {
       this.#reconfiguring.get(message.number)?.resolve(message.error);
+    } else if (message.type === "judge_origin") {
+      const refusal = hooks.onJudgeOrigin?.(message.origin) ?? "";
+      this.#send({
+        type: "origin_judged",
+        number: message.number,
+        refusal: refusal === true ? undefined : refusal,
+      });
     } else if (message.type === "key_refused") hooks.onKeyRefused?.();
     else {
       this.#groups = [];
       hooks.onMetrics(message.metrics);
-      this.#stopped.resolve(sum(this.#predecessors, message.summary));
+      if (this.#handover !== undefined && !this.#ending) this.#handover(message.summary);
+      else this.#stopped.resolve(sum(this.#predecessors, message.summary));
     }
   }
 
@@ -315,6 +364,12 @@ export class AgentThread {
     this.#groups = [];
     this.#lastSummary = emptySummary();
     this.#options.hooks.onReplaced(lost, unseen);
+    this.#handover?.(undefined);
+    await this.#startNext();
+    this.#options.log.warn("agent thread replaced");
+  }
+
+  async #startNext(): Promise<void> {
     const agent = this.#agent = this.#spawn();
     this.#port.close();
     this.#port = agent.port;
@@ -324,7 +379,6 @@ export class AgentThread {
     for (const { resolve } of this.#reconfiguring.values()) resolve("");
     try {
       await this.start();
-      this.#options.log.warn("agent thread replaced");
     } catch (error) {
       this.#crashed(error instanceof Error ? error.message : "agent thread could not be started again");
     }

@@ -1,5 +1,6 @@
 /** Entry of the agent thread: takes its port and becomes the agent. */
 import { hostAgent } from "./agent_host.ts";
+import { watchRefusals } from "./refusals.ts";
 import { workerScope } from "./worker_scope.ts";
 
 /** The only message that arrives here; everything else goes over the port. */
@@ -7,4 +8,4 @@ interface Handover {
   readonly port: MessagePort;
 }
 
-workerScope.onmessage = (event: MessageEvent<Handover>) => hostAgent(event.data.port);
+workerScope.onmessage = (event: MessageEvent<Handover>) => watchRefusals(hostAgent(event.data.port));

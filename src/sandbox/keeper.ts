@@ -12,7 +12,11 @@ export type ToKeeper =
     readonly port: MessagePort;
   }
   | { readonly type: "terminate"; readonly id: number }
-  | { readonly type: "kill_groups"; readonly groups: readonly number[] };
+  | {
+    readonly type: "kill_groups";
+    readonly groups: readonly number[];
+    readonly killProgram: string | undefined;
+  };
 
 export type FromKeeper =
   | { readonly type: "ready" }
@@ -30,26 +34,23 @@ export class Keeper {
   readonly #ready = Promise.withResolvers<void>();
   readonly #crashes = new Map<number, (error: string) => void>();
   #nextId = 1;
-  #killed: (() => void) | undefined;
+  /** Those who wait for groups to be ended, in the order in which they asked. */
+  readonly #killing: (() => void)[] = [];
 
-  /** Starts the keeper with the rights that main has now. */
-  constructor(private readonly hooks: KeeperHooks) {
+  /**
+   * Starts the keeper.
+   * @param rights what it may pass on; see `keeperRights`
+   * @param killProgram program that signals process groups, if the machine has one
+   */
+  constructor(
+    rights: Deno.PermissionOptionsObject,
+    private readonly killProgram: string | undefined,
+    private readonly hooks: KeeperHooks,
+  ) {
     this.#worker = new Worker(new URL("./keeper_worker.ts", import.meta.url), {
       type: "module",
       name: "keeper",
-      // Spelled out, because inherited rights would end when main gives its own up.
-      deno: {
-        permissions: {
-          net: true,
-          run: true,
-          read: true,
-          write: true,
-          env: true,
-          sys: true,
-          ffi: false,
-          import: false,
-        },
-      },
+      deno: { permissions: rights },
     });
     this.#worker.addEventListener("message", (event: MessageEvent<FromKeeper>) => this.#hear(event.data));
     this.#worker.addEventListener("error", (event) => {
@@ -63,7 +64,7 @@ export class Keeper {
     await this.#ready.promise;
   }
 
-  /** Creates an agent thread, as `spawnAgent` does, with any rights that main had when it started the keeper. */
+  /** Creates an agent thread, as `spawnAgent` does, with any of the keeper's rights. */
   spawn(entry: URL, permissions: PermissionSet): SpawnedAgent {
     const { port1: port, port2 } = new MessageChannel();
     const id = this.#nextId++;
@@ -92,8 +93,10 @@ export class Keeper {
   async killGroups(groups: readonly number[]): Promise<void> {
     if (groups.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#killed = resolve;
-    this.#worker.postMessage({ type: "kill_groups", groups } satisfies ToKeeper);
+    this.#killing.push(resolve);
+    this.#worker.postMessage(
+      { type: "kill_groups", groups, killProgram: this.killProgram } satisfies ToKeeper,
+    );
     await promise;
   }
 
@@ -105,6 +108,6 @@ export class Keeper {
     if (message.type === "ready") this.#ready.resolve();
     else if (message.type === "agent_error") this.#crashes.get(message.id)?.(message.error);
     else if (message.type === "kill_failed") this.hooks.onKillFailed(message.group, message.error);
-    else this.#killed?.();
+    else this.#killing.shift()?.();
   }
 }

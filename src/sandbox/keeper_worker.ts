@@ -16,18 +16,27 @@ workerScope.onmessage = (event: MessageEvent<ToKeeper>) => {
     agents.get(message.id)?.terminate();
     agents.delete(message.id);
   } else {
-    killGroups(message.groups, (group, error) => tell({ type: "kill_failed", group, error }));
+    const { groups, killProgram } = message;
+    killGroups(groups, {
+      killProgram,
+      onFailed: (group, error) => tell({ type: "kill_failed", group, error }),
+    });
     tell({ type: "groups_killed" });
   }
 };
 tell({ type: "ready" });
 
 function spawn({ id, entry, permissions, port }: Extract<ToKeeper, { type: "spawn" }>): void {
-  const agent = new Worker(entry, {
-    type: "module",
-    name: "agent",
-    deno: { permissions },
-  });
+  let agent: Worker;
+  try {
+    agent = new Worker(entry, { type: "module", name: "agent", deno: { permissions } });
+  } catch (error) {
+    // More rights than this program was started with cannot be given.
+    if (!(error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+    return tell({ type: "agent_error", id, error: error.message });
+  }
   agent.addEventListener("error", (event) => {
     event.preventDefault();
     tell({ type: "agent_error", id, error: event.message });

@@ -7,7 +7,7 @@ import type { RunConfig } from "../config/mod.ts";
 /** What becomes of an origin that was announced. */
 export type LearnDecision =
   | { readonly allowed: true }
-  /** `advice` says which setting would allow it. */
+  /** `advice` says which setting would allow it, without naming the origin. */
   | { readonly allowed: false; readonly advice: string };
 
 /** Names under which anybody can register: two hosts below one of them have nothing to do with each other. */
@@ -49,7 +49,7 @@ export function decideLearning(config: RunConfig, origin: string): LearnDecision
   if (policy === "any") return { allowed: true };
   const sameSite = target !== undefined && isSameSite(target, origin);
   if (policy === "same-site" && sameSite) return { allowed: true };
-  const exact = `list it under mcp.oauth_trusted_origins (--mcp.oauth-trusted-origin ${origin})`;
+  const exact = "list it under mcp.oauth_trusted_origins (--mcp.oauth-trusted-origin)";
   return {
     allowed: false,
     advice: sameSite && policy === "ask-config" ? `${exact}, or set sandbox.learn to same-site` : exact,

@@ -28,6 +28,8 @@ export type ToAgent =
   | { readonly type: "renew_tls"; readonly routes: Routes }
   /** Everything may have changed that the rights of this thread are enough for. Answered with the same number. */
   | { readonly type: "reconfigure"; readonly number: number; readonly start: AgentStart }
+  /** `refusal` is undefined when the origin may be contacted; otherwise it says what would allow it. */
+  | { readonly type: "origin_judged"; readonly number: number; readonly refusal: string | undefined }
   | { readonly type: "drain"; readonly limitMs: number }
   | { readonly type: "stop" };
 
@@ -53,6 +55,8 @@ export type FromAgent =
   | { readonly type: "process_groups"; readonly groups: readonly number[] }
   /** `error` is empty when the new configuration is in force; otherwise nothing has changed. */
   | { readonly type: "reconfigured"; readonly number: number; readonly error: string }
+  /** OAuth metadata is said to be at an origin that is not configured; answered by `origin_judged`. */
+  | { readonly type: "judge_origin"; readonly number: number; readonly origin: string }
   /** The control plane refuses the API key: it may have been replaced by another one. */
   | { readonly type: "key_refused" }
   | { readonly type: "stopped"; readonly summary: AgentSummary; readonly metrics: MetricSnapshot };

@@ -10,6 +10,7 @@ export { certificatePathsOf, routesOf } from "./routes.ts";
 export type { CertificateText, Routes, TlsTexts } from "./routes.ts";
 export { startService } from "./start_service.ts";
 export type { Service, ServiceEnd, ServiceOptions } from "./service.ts";
+export { decideLearning } from "./learned_hosts.ts";
 export { denoFlags } from "./process_permissions.ts";
 export type { ProcessPermissions } from "./process_permissions.ts";
 export { permissionsOf } from "./profile_permissions.ts";

@@ -36,13 +36,15 @@ export interface ProcessFacts {
 
 /** Variables that libraries ask for when they are loaded, and the one that this program's proxies depend on. */
 const LIBRARY_VARIABLES = [
+  "ALL_PROXY",
   "LOG_STREAM",
   "LOG_TOKENS",
-  "NO_COLOR",
   "NODE_ENV",
+  "NO_COLOR",
   "REQUEST_METHOD",
   "SSL_CERT_DIR",
   "SSL_CERT_FILE",
+  "all_proxy",
 ];
 
 /** Derives the set. */
@@ -59,7 +61,7 @@ export function deriveProcessPermissions(config: RunConfig, facts: ProcessFacts)
     ...facts.filesRead,
     ...[tls.caBundle, ...certificates, ...roots].filter((path) => path !== ""),
     ...programWords(config).flatMap((word) => placesOf(word, environment, agent.run)),
-    ...replaced,
+    ...replaced.flatMap((path) => [path, temporaryOf(path)]),
     ...sockets,
   ];
   const write = [
@@ -138,6 +140,7 @@ function unique(items: readonly string[]): readonly string[] {
 /**
  * The flags that give Deno this set; for `deno run` and `deno compile`.
  * @param denoVersion of the runtime that gets them; before 2.9 it knows no network rights for sockets
+ * @throws {Error} for a path with a comma, which 2.9 cannot be told (before, two commas stood for one)
  */
 export function denoFlags(
   { net, sockets, run, read = sockets, write = sockets, env = [] }:
@@ -146,10 +149,16 @@ export function denoFlags(
   denoVersion: string = Deno.version.deno,
 ): readonly string[] {
   const socketRights = knowsSocketRights(denoVersion) ? sockets.map((path) => `unix:${path}`) : [];
+  const withoutComma = (value: string) => {
+    if (!value.includes(",") || !knowsSocketRights(denoVersion)) return value.replaceAll(",", ",,");
+    throw new Error(
+      `Deno ${denoVersion} cannot be given a right to a path with a comma: rename ${JSON.stringify(value)}`,
+    );
+  };
   const flag = (name: string, values: readonly string[]) => {
     if (values.length === 0) return [];
     if (values.includes("*")) return [`--allow-${name}`];
-    return [`--allow-${name}=${values.map((value) => value.replaceAll(",", ",,")).join(",")}`];
+    return [`--allow-${name}=${values.map(withoutComma).join(",")}`];
   };
   return [
     ...flag("net", net.includes("*") ? ["*"] : [...net, ...socketRights]),

@@ -6,11 +6,14 @@ import type { Routes } from "./routes.ts";
 export class RouteClients {
   #routes: Routes;
   readonly #controlPlane: RouteClient;
-  readonly #channels = new Map<string, RouteClient>();
+  readonly #channels: Map<string, RouteClient>;
 
-  constructor(routes: Routes) {
+  /** @param before clients of the same agent whose peers are still reached in the same way */
+  constructor(routes: Routes, before?: RouteClients) {
     this.#routes = routes;
-    this.#controlPlane = createRouteClient(routes.controlPlane);
+    this.#controlPlane = before === undefined ? createRouteClient(routes.controlPlane) : before.#controlPlane;
+    const kept = before === undefined ? [] : [...before.#channels];
+    this.#channels = new Map(kept.filter(([name]) => routes.channels[name] !== undefined));
   }
 
   get routes(): Routes {
@@ -28,6 +31,11 @@ export class RouteClients {
     const client = createRouteClient(this.#routes.channels[name] ?? DIRECT_ROUTE);
     this.#channels.set(name, client);
     return client;
+  }
+
+  /** The next client of this channel is a new one; the one before belongs to whoever uses it. */
+  forget(name: string): void {
+    this.#channels.delete(name);
   }
 
   /** New connections trust and show what these routes say; nothing else about a route changes. */

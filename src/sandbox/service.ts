@@ -3,9 +3,8 @@
  * in its own, inside rights derived from its configuration.
  */
 import type { AgentSummary } from "../agent/mod.ts";
-import { type RunConfig, secretValuesOf } from "../config/mod.ts";
+import { type LoadedConfig, type RunConfig, secretValuesOf } from "../config/mod.ts";
 import {
-  agedStatus,
   type AgentStatus,
   type ByteStream,
   createExposition,
@@ -16,17 +15,20 @@ import {
   evaluateReadiness,
   type Log,
   type OperatorListener,
+  type ProgramFacts,
   startOperatorListener,
 } from "../ops/mod.ts";
 import { VERSION } from "../version.ts";
-import { AgentThread } from "./agent_thread.ts";
+import { AgentSuccession } from "./agent_succession.ts";
 import { childEnvironment } from "./child_environment.ts";
 import type { AgentStart } from "./messages.ts";
-import type { Programs } from "./find_programs.ts";
-import { activeBindings, type PermissionSet } from "./permissions.ts";
+import { findPrograms, programPaths, type Programs } from "./find_programs.ts";
+import { activeBindings, derivePermissions, type PermissionSet } from "./permissions.ts";
+import { Reloader, type ReloadReason, type ReloadResult } from "./reload.ts";
 import { routesOf } from "./routes.ts";
+import { OriginLearning } from "./origin_learning.ts";
 import type { SpawnedAgent } from "./spawn_agent.ts";
-import type { TlsFileReader, TlsFiles } from "./tls_files.ts";
+import { TlsFileReader, type TlsFiles } from "./tls_files.ts";
 
 /** How long a question of the listener may wait for the agent. */
 const ASK_LIMIT_MS = 250;
@@ -48,6 +50,8 @@ export interface ServiceOptions {
   readonly streams: { readonly stdout: ByteStream; readonly stderr: ByteStream };
   /** Gives the start up; what was brought up by then is taken down again. */
   readonly signal?: AbortSignal;
+  /** Reads the configuration from the same sources again; absent where it came from none. */
+  readonly loadAgain?: () => Promise<LoadedConfig>;
 }
 
 /** How a service ended. */
@@ -67,6 +71,10 @@ export interface Service {
   status(): Promise<AgentStatus | undefined>;
   /** Settles when the service has ended by itself, because the agent crashed. */
   readonly crashed: Promise<string>;
+  /** The configuration that is in force. */
+  readonly config: RunConfig;
+  /** Reads the configuration again and puts in force what can change; a bad one changes nothing. */
+  reload(reason: ReloadReason): Promise<ReloadResult>;
   /** Ends it without losing anything, within the configured drain limit. */
   drain(): Promise<ServiceEnd>;
   /** Ends it at once. */
@@ -85,7 +93,6 @@ export interface ServiceParts {
 /** A service that `startService` brings up; it is in a file of its own so that the agent's thread comes first. */
 export class RunningService implements Service {
   readonly log: Log;
-  readonly permissions: PermissionSet;
   readonly crashed: Promise<string>;
   readonly #options: ServiceOptions;
   readonly #own = createMetricStore();
@@ -93,19 +100,20 @@ export class RunningService implements Service {
   readonly #exposition;
   readonly #timeline = createTimelineRing(TIMELINE_ENTRIES);
   readonly #redactor = createRedactor();
-  readonly #thread: AgentThread;
+  readonly #instanceId = newInstanceId();
+  readonly #agents: AgentSuccession;
+  readonly #reloader: Reloader;
   readonly #crash = Promise.withResolvers<string>();
+  #learning: OriginLearning;
   #listener: OperatorListener | undefined;
-  #status: AgentStatus | undefined;
-  #statusAt = 0;
   #ended: Promise<ServiceEnd> | undefined;
-  readonly #tlsFiles: TlsFileReader;
+  #tlsFiles: TlsFileReader;
   #tls: TlsFiles;
-  readonly #watching = new AbortController();
+  #watching = new AbortController();
 
   constructor(options: ServiceOptions, { programs, permissions, agent, tls }: ServiceParts) {
-    const instanceId = newInstanceId();
-    const { config, environment, secretNames, streams } = options;
+    const instanceId = this.#instanceId;
+    const { config, secretNames, streams } = options;
     this.#options = options;
     this.crashed = this.#crash.promise;
     for (const secret of secretValuesOf(config)) this.#redactor.addSecret(secret);
@@ -123,30 +131,44 @@ export class RunningService implements Service {
       own: this.#own,
       isReady: () => evaluateReadiness(this.#currentStatus()).ready,
       refresh: async () => {
-        await this.#thread.ask(ASK_LIMIT_MS);
+        await this.#agents.refresh(ASK_LIMIT_MS);
       },
       redactor: this.#redactor,
       log: this.log,
     });
-    this.permissions = permissions;
     this.#tlsFiles = tls.files;
     this.#tls = tls.first;
-    const start: AgentStart = {
-      config,
-      instanceId,
-      executables: programs.executables,
-      childEnvironments: Object.fromEntries(
-        activeBindings(config).filter((binding) => binding.transport === "stdio")
-          .map((binding) => [binding.channel, childEnvironment(binding, environment, secretNames)]),
-      ),
-      routes: routesOf(config, tls.first.texts),
-      killProgram: programs.killProgram,
-    };
-    this.#thread = this.#createThread(start, agent);
-    this.#facts = factsOf(config, instanceId, this.permissions);
+    this.#learning = this.#learningFor(config, programs);
+    this.#agents = new AgentSuccession({
+      start: this.#startOf(config, programs, tls.first, secretNames),
+      permissions,
+      agent,
+      sandbox: config.sandbox,
+      own: this.#own,
+      exposition: () => this.#exposition,
+      log: this.log,
+      hooks: {
+        onRecords: (records) => this.#sink.write(records),
+        onEntries: (entries) => entries.forEach((entry) => this.#timeline.add(entry)),
+        onCrashed: (error) => this.#crash.resolve(error),
+        onJudgeOrigin: (origin) => this.#learning.judge(origin),
+        onKeyRefused: () => this.#keyRefused(),
+      },
+    });
+    const { loadAgain } = options;
+    this.#reloader = new Reloader(config, secretNames, {
+      load: () => loadAgain?.() ?? Promise.reject(new Error("there is nothing to read it from again")),
+      apply: (next, names) => this.#apply(next, names),
+      keepSecret: (next) => {
+        for (const secret of secretValuesOf(next)) this.#redactor.addSecret(secret);
+      },
+      log: this.log,
+      metrics: this.#own,
+    });
+    this.#facts = factsOf(config, { instanceId, startedAtMs: Date.now(), learning: this.#learning });
   }
 
-  readonly #facts;
+  #facts: ProgramFacts;
 
   async start(): Promise<void> {
     const { config, secretNames } = this.#options;
@@ -158,7 +180,7 @@ export class RunningService implements Service {
     }
     if (health.listenAddr !== "" || health.unixSocket !== "") {
       this.#listener = await startOperatorListener({ ...health, pidFile: config.pidFile }, {
-        facts: this.#facts,
+        facts: () => this.#facts,
         agentStatus: () => this.#currentStatus(),
         trust: () => this.#tls.trust,
         metrics: this.#exposition,
@@ -168,13 +190,98 @@ export class RunningService implements Service {
     }
     for (const name of secretNames) Deno.env.delete(name);
     this.#tellTrust();
-    await this.#thread.start();
+    await this.#agents.begin();
     this.log.info("agent permissions", { component: "sandbox", mode: sandbox, ...this.permissions });
     // After the agent, which polls meanwhile, and before the right to fetch a package that is not there yet is given up.
     await this.#listener?.load();
     for (const name of PROXY_VARIABLES) Deno.env.delete(name);
-    if (this.#options.confineMain) await this.#thread.confineMain();
-    void this.#watchTls();
+    if (this.#options.confineMain) await this.#agents.confineMain();
+    void this.#watchTls(config);
+  }
+
+  get config(): RunConfig {
+    return this.#reloader.running;
+  }
+
+  /** The rights of the agent that polls. */
+  get permissions(): PermissionSet {
+    return this.#agents.permissions;
+  }
+
+  async reload(reason: ReloadReason): Promise<ReloadResult> {
+    return await this.#reloader.reload(reason);
+  }
+
+  #keyRefused(): void {
+    if (this.#options.loadAgain !== undefined) this.#reloader.keyRefused();
+  }
+
+  /** @throws {Error} when something of the configuration cannot be used; then nothing has changed */
+  async #apply(config: RunConfig, secretNames: readonly string[]): Promise<void> {
+    const { environment } = this.#options;
+    const programs = await findPrograms(config, environment);
+    const permissions = derivePermissions(config, programPaths(programs));
+    const tlsFiles = new TlsFileReader(config, environment);
+    const tls = await tlsFiles.load();
+    await this.#agents.putInForce(this.#startOf(config, programs, tls, secretNames), permissions);
+    for (const name of secretNames) Deno.env.delete(name);
+    this.#sink.setLevel(config.log.level);
+    this.#learning = this.#learningFor(config, programs);
+    const { startedAtMs } = this.#facts;
+    this.#facts = factsOf(config, { instanceId: this.#instanceId, startedAtMs, learning: this.#learning });
+    this.#watching.abort();
+    this.#watching = new AbortController();
+    this.#tlsFiles = tlsFiles;
+    this.#tls = tls;
+    void this.#watchTls(config);
+  }
+
+  #startOf(
+    config: RunConfig,
+    programs: Programs,
+    tls: TlsFiles,
+    secretNames: readonly string[],
+  ): AgentStart {
+    const { environment } = this.#options;
+    return {
+      config,
+      instanceId: this.#instanceId,
+      executables: programs.executables,
+      childEnvironments: Object.fromEntries(
+        activeBindings(config).filter((binding) => binding.transport === "stdio")
+          .map((binding) => [binding.channel, childEnvironment(binding, environment, secretNames)]),
+      ),
+      routes: routesOf(config, tls.texts),
+      killProgram: programs.killProgram,
+    };
+  }
+
+  /** What it learns lasts as long as this configuration. */
+  #learningFor(config: RunConfig, programs: Programs): OriginLearning {
+    const learning: OriginLearning = new OriginLearning({
+      config,
+      programs: programPaths(programs),
+      widen: (wider) => this.#widen(wider, () => this.#learning === learning),
+      countRefusal: () => this.#own.count("sandbox_refusals_total", { kind: "origin" }),
+      log: this.log,
+    });
+    return learning;
+  }
+
+  /** Not while a configuration is being put in force, after which these rights may be the wrong ones. */
+  async #widen(permissions: PermissionSet, isStillWanted: () => boolean): Promise<void> {
+    await this.#reloader.inTurn(async () => {
+      if (!isStillWanted()) return;
+      try {
+        await this.#agents.widen(permissions);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        this.log.error("agent could not be given more rights", {
+          component: "sandbox",
+          error: error.message,
+        });
+      }
+    });
   }
 
   /** Which roots are trusted, and what is doubtful about certificates (TL-7); single roots are told by `/api/system`. */
@@ -190,12 +297,11 @@ export class RunningService implements Service {
   }
 
   /** Hands certificates, keys and roots on whenever their files change. */
-  async #watchTls(): Promise<void> {
-    const { config } = this.#options;
+  async #watchTls(config: RunConfig): Promise<void> {
     await this.#tlsFiles.watch(this.#tls, {
       changed: (files) => {
         this.#tls = files;
-        this.#thread.renewTls(routesOf(config, files.texts));
+        this.#agents.renewTls(routesOf(config, files.texts));
         this.log.info("certificate files have changed; new connections use them", { component: "tls" });
         this.#tellTrust();
       },
@@ -220,18 +326,21 @@ export class RunningService implements Service {
   }
 
   drain(): Promise<ServiceEnd> {
-    return this.#ended ??= this.#end(this.#thread.drain(this.#options.config.drainTimeoutMs));
+    return this.#ended ??= this.#end(
+      // What is being put in force just now comes up first, and is then stopped like everything else.
+      this.#reloader.idle().then(() => this.#agents.drain(this.config.drainTimeoutMs)),
+    );
   }
 
   async stopNow(): Promise<ServiceEnd> {
-    const stopped = this.#thread.stopNow();
+    const stopped = this.#agents.stopNow();
     return await (this.#ended ??= this.#end(stopped));
   }
 
   /** Takes down what a failed start had brought up. */
   async abandon(): Promise<void> {
     this.#watching.abort();
-    await this.#thread.close();
+    await this.#agents.close();
     await this.#listener?.stop(0);
     this.#sink.close();
   }
@@ -240,7 +349,7 @@ export class RunningService implements Service {
     let error = "";
     this.#watching.abort();
     const done = await summary;
-    await this.#thread.close();
+    await this.#agents.close();
     try {
       await this.#listener?.stop();
     } catch (failure) {
@@ -252,48 +361,25 @@ export class RunningService implements Service {
     return { summary: done, error };
   }
 
-  #createThread(start: AgentStart, agent: SpawnedAgent): AgentThread {
-    return new AgentThread({
-      agent,
-      start,
-      permissions: this.permissions,
-      sandbox: this.#options.config.sandbox,
-      log: this.log,
-      hooks: {
-        onRecords: (records) => this.#sink.write(records),
-        onEntries: (entries) => entries.forEach((entry) => this.#timeline.add(entry)),
-        onStatus: (status) => {
-          this.#status = status;
-          this.#statusAt = performance.now();
-        },
-        onMetrics: (snapshot) => this.#exposition.update(snapshot),
-        onReplaced: (lost, unseen) => {
-          this.#exposition.agentReplaced();
-          this.#own.count("commands_received_total", undefined, unseen.received);
-          for (const [outcome, count] of Object.entries(unseen.outcomes)) {
-            if (count > 0) this.#own.count("commands_outcome_total", { outcome }, count);
-          }
-          if (lost > 0) this.#own.count("commands_outcome_total", { outcome: "undeliverable" }, lost);
-        },
-        onCrashed: (error) => this.#crash.resolve(error),
-      },
-    });
-  }
-
-  /** What the agent said last, made older by the time since, and whether it still answers. */
   #currentStatus(): AgentStatus | undefined {
-    if (!this.#status) return undefined;
-    const aged = agedStatus(this.#status, performance.now() - this.#statusAt);
-    return this.#thread.responsive ? aged : { ...aged, agentAlive: false };
+    const { status } = this.#agents;
+    return status && { ...status, configReload: this.#reloader.last };
   }
 }
 
-function factsOf(config: RunConfig, instanceId: string, permissions: PermissionSet) {
+function factsOf(
+  config: RunConfig,
+  { instanceId, startedAtMs, learning }: {
+    readonly instanceId: string;
+    readonly startedAtMs: number;
+    readonly learning: OriginLearning;
+  },
+): ProgramFacts {
   const { baseUrl, tunnelId, maxInflight, pollTimeoutMs, pollDeadlineGuardrailMs } = config.controlPlane;
   return {
     version: VERSION,
     clientInstanceId: instanceId,
-    startedAtMs: Date.now(),
+    startedAtMs,
     controlPlane: {
       baseUrl: new URL(baseUrl).origin,
       tunnelId,
@@ -303,10 +389,15 @@ function factsOf(config: RunConfig, instanceId: string, permissions: PermissionS
     },
     sandbox: {
       mode: config.sandbox,
-      permissions: [
-        ...permissions.net.map((peer) => `net ${peer}`),
-        ...permissions.run.map((path) => `run ${path}`),
-      ],
+      get permissions() {
+        const { permissions: { net, sockets, run }, learned } = learning;
+        return [
+          ...net.map((peer) => `net ${peer}`),
+          ...sockets.map((path) => `socket ${path}`),
+          ...run.map((path) => `run ${path}`),
+          ...learned.map((origin) => `learned ${origin}`),
+        ];
+      },
     },
   };
 }

@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { buildTestBinary } from "../../scripts/compile/test_binary.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { CHECKOUT, Program } from "../support/e2e_program.ts";
+import { TestRelay } from "../support/e2e_relay.ts";
+import { Place } from "../support/sandbox_profiles.ts";
 
 const BINARY = Deno.env.get("TUNNEL_CLIENT_BINARY") ?? "";
 const DIST = BINARY.slice(0, BINARY.lastIndexOf("/"));
@@ -76,4 +78,59 @@ Deno.test("nothing in the binary tells where it was built", async () => {
 
 function hexBytes(text: string): number[] {
   return (text.match(/../g) ?? []).map((pair) => parseInt(pair, 16));
+}
+
+for (const kind of ["stdio", "files", "sockets"] as const) {
+  Deno.test(`a binary with the rights of one profile works with it: "${kind}" [issue 6 §3]`, async () => {
+    await using folder = new Folder();
+    await using relay = await TestRelay.start();
+    await using place = new Place(kind, folder, relay);
+    await place.write();
+    const own = await compiledFor(place.path, folder);
+    await using program = new Program([own, "run", `--profile-file=${place.path}`], {
+      env: { ...place.env, DENO_DIR: "/nonexistent" },
+    });
+    await place.serves(program);
+  });
+}
+
+Deno.test("a binary with the rights of one profile goes nowhere else, whatever its command line says [issue 6 §3]", async () => {
+  await using folder = new Folder();
+  await using relay = await TestRelay.start();
+  await using place = new Place("http", folder, relay);
+  await place.write();
+  const own = await compiledFor(place.path, folder);
+  let visits = 0;
+  await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    visits++;
+    return new Response();
+  });
+  for (
+    const flag of [
+      `--control-plane.base-url=http://127.0.0.1:${other.addr.port}`,
+      `--mcp.server-url=http://127.0.0.1:${other.addr.port}/mcp`,
+      `--log.file=${folder.file("elsewhere.log")}`,
+      "--mcp.command=channel=other,command=/bin/true",
+      "--sandbox=off",
+    ]
+  ) {
+    const words = [own, "run", `--profile-file=${place.path}`, flag];
+    await using program = new Program(words, { env: { ...place.env, DENO_DIR: "/nonexistent" } });
+    if (flag === "--sandbox=off") {
+      // Then one thread does everything, and has no more than the binary's rights.
+      await place.serves(program);
+    } else {
+      const { code, stderr } = await program.ended();
+      assert.equal(code, 1, `${flag}: ${stderr}`);
+    }
+  }
+  assert.equal(visits, 0);
+  assert.ok(!await folder.exists("elsewhere.log"));
+});
+
+/** Builds a binary with the rights of one profile, and nothing else different. */
+async function compiledFor(profile: string, folder: Folder): Promise<string> {
+  return await buildTestBinary(new URL(`file://${CHECKOUT}`), folder.file("bin"), [
+    `--profile-file=${profile}`,
+  ]);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { AgentProgram, API_KEY } from "../support/e2e_agent.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { call } from "../support/e2e_json_rpc.ts";
-import { Program, tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
+import { Program, PROGRAM_IS_OLD, tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
 import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 import { Target } from "../support/e2e_target.ts";
 
@@ -10,7 +10,7 @@ const IS_WINDOWS = Deno.build.os === "windows";
 const ENV = { CONTROL_PLANE_API_KEY: API_KEY };
 
 /** Deno 2.7 opens files on the main thread: the pipe would stop the whole program, and not just its start. */
-const CANNOT_BLOCK = IS_WINDOWS || /^2\.[0-7]\./.test(Deno.version.deno);
+const CANNOT_BLOCK = IS_WINDOWS || PROGRAM_IS_OLD;
 
 /** A start that never comes to its end: reading the PID file waits for somebody to write to it. */
 async function blockedRun(folder: Folder): Promise<Program> {

@@ -38,8 +38,9 @@ Deno.test("dev proxy prints its connection as JSON when it is ready, writes it t
     tunnel_id: TUNNEL,
     mcp_url: connection.mcp_url,
     mcp_transport: "tcp",
-    control_plane_base_url: connection.control_plane_base_url,
-    control_plane_transport: "tcp",
+    control_plane_base_url: "http://localhost",
+    control_plane_transport: "unix",
+    control_plane_unix_socket: connection.control_plane_unix_socket,
     health_url: connection.health_url,
     backend: connection.backend,
   });
@@ -50,7 +51,14 @@ Deno.test("dev proxy prints its connection as JSON when it is ready, writes it t
   // Ready means that the very first request goes through.
   assert.equal((await call(connection.mcp_url!, 1, "anything")).status, 200);
   assert.equal(target.arrivals.length, 1);
-  const front = await fetch(`${connection.control_plane_base_url}/readyz`);
+  const socket = connection.control_plane_unix_socket!;
+  assert.match(socket, /\/control\.sock$/);
+  assert.equal(
+    (await Deno.stat(socket.replace(/\/[^/]*$/, ""))).mode! & 0o777,
+    0o700,
+    "nobody else gets there",
+  );
+  const front = await fetch(`${new URL(connection.mcp_url!).origin}/readyz`);
   assert.equal((await front.json()).status, "ok");
 
   const startedAt = performance.now();
@@ -58,6 +66,11 @@ Deno.test("dev proxy prints its connection as JSON when it is ready, writes it t
   assert.equal(end.code, 0, end.stderr);
   assert.ok(performance.now() - startedAt < 3_000, "it waited for the open poll");
   assert.equal(end.stdout, `${JSON.stringify(connection, null, 2)}\n`);
+  await assert.rejects(
+    Deno.stat(socket.replace(/\/[^/]*$/, "")),
+    Deno.errors.NotFound,
+    "gone after the stop [V-11]",
+  );
 });
 
 Deno.test("dev proxy says in readiness that it is ready, soon after it has said so on stdout", async () => {

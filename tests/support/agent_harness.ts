@@ -79,6 +79,7 @@ export function agentConfig(
     health: { listenAddr: "", unixSocket: "", urlFile: "", showDetails: false },
     pidFile: "",
     drainTimeoutMs: 25_000,
+    reloadWatch: false,
     sandbox: "off",
     sandboxLearn: "ask-config",
   };

@@ -8,9 +8,18 @@ export interface PostedBody {
   readonly resp_headers?: Record<string, string[]>;
   readonly resp_code: number;
   readonly resp_type: string;
+  readonly resp_timing?: unknown;
 }
 
-const MEMBER_ORDER = ["request_id", "channel", "resp_json", "resp_headers", "resp_code", "resp_type"];
+const MEMBER_ORDER = [
+  "request_id",
+  "channel",
+  "resp_json",
+  "resp_headers",
+  "resp_code",
+  "resp_type",
+  "resp_timing",
+];
 const WITH_PAYLOAD = new Set(["jsonrpc_response", "jsonrpc_notify", "oauth_discovery_response"]);
 const WITHOUT_PAYLOAD = new Set(["notify_ack", "session_termination_response"]);
 /** Beyond the published wire, for a relay that has asked for them (`stream-cut`). */
@@ -51,7 +60,25 @@ export function checkPostedBody(text: string): PostedBody {
   if ("resp_json" in body) assert(isObject(body.resp_json), "resp_json is an object");
   checkHeaders(body);
   checkFailure(body);
+  checkTiming(body);
   return body;
+}
+
+/** A-60 … A-62. */
+function checkTiming(body: PostedBody): void {
+  if (!("resp_timing" in body)) return;
+  const timing = body.resp_timing;
+  assert.equal(body.resp_type, "jsonrpc_response", "only an answer has a timing");
+  assert(isObject(timing));
+  assert.deepEqual(Object.keys(timing), ["version", "transport", "target_elapsed_us"]);
+  assert.equal(timing.version, 1);
+  assert(timing.transport === "stdio" || timing.transport === "streamable_http");
+  const elapsedUs = timing.target_elapsed_us;
+  assert(typeof elapsedUs === "number" && Number.isInteger(elapsedUs));
+  assert(elapsedUs >= 0 && elapsedUs <= 86_400_000_000);
+  const error = body.resp_json?.error;
+  const made = isObject(error) && isObject(error.data) && "tunnel_failure" in error.data;
+  assert(!made, "a failure of the agent's own making has no timing");
 }
 
 function checkHeaders(body: PostedBody): void {

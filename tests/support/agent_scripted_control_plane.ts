@@ -308,6 +308,7 @@ export class ScriptedControlPlane {
       ["User-Agent", /^deno-tunnel-client\/\d+\.\d+\.\d+/],
       ["X-Tunnel-Client-Name", /^deno-tunnel-client$/],
       ["X-Tunnel-Client-Version", /^\d+\.\d+\.\d+/],
+      ["X-Tunnel-Client-Wire-Protocol-Version", /^2026-08-25$/],
       ["X-Tunnel-Client-Instance-Id", /^[0-9a-f]{32}$/],
       ["X-Tunnel-MCP-Server-Info", /^\{"version":1,"channels":\[.+\]\}$/],
       ["Host", new RegExp(`^127\\.0\\.0\\.1:${this.#server.port}$`)],

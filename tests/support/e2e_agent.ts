@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly logLevel?: "debug" | "info";
+  /** Path of a file that says everything but the health URL file, the PID file and the log's format; nothing else is set. */
+  readonly profile?: string;
 }
 
 /** One line of the agent's JSON log. */
@@ -25,18 +27,29 @@ export class AgentProgram implements AsyncDisposable {
   readonly mark = `e2e-${crypto.randomUUID()}`;
   #healthUrl = "";
 
-  private constructor({ controlPlaneUrl, args, env = {}, logLevel = "info" }: AgentOptions) {
+  private constructor({ controlPlaneUrl, args, env = {}, logLevel = "info", profile }: AgentOptions) {
+    const settings = profile === undefined
+      ? [
+        `--control-plane.base-url=${controlPlaneUrl}`,
+        `--control-plane.tunnel-id=${TUNNEL_ID}`,
+        "--health.listen-addr=127.0.0.1:0",
+        `--log.level=${logLevel}`,
+      ]
+      : [`--config=${profile}`];
     this.program = tunnelClient([
       "run",
-      `--control-plane.base-url=${controlPlaneUrl}`,
-      `--control-plane.tunnel-id=${TUNNEL_ID}`,
-      "--health.listen-addr=127.0.0.1:0",
+      ...settings,
       `--health.url-file=${this.folder.file("health.url")}`,
       `--pid.file=${this.folder.file("agent.pid")}`,
       "--log.format=json",
-      `--log.level=${logLevel}`,
       ...args,
-    ], { env: { CONTROL_PLANE_API_KEY: API_KEY, E2E_MARK: this.mark, ...env } });
+    ], {
+      env: {
+        ...(profile === undefined ? { CONTROL_PLANE_API_KEY: API_KEY } : {}),
+        E2E_MARK: this.mark,
+        ...env,
+      },
+    });
   }
 
   /** Starts one and waits until its listener answers. */

@@ -1,4 +1,5 @@
 /** The command line as an operator meets it: a child process whose output is kept and which never outlives its test. */
+import { DENO_OF_BASE } from "../../scripts/compile/denort.ts";
 import { eventually, within } from "./e2e_wait.ts";
 
 /** The checkout; every program starts here. */
@@ -129,6 +130,12 @@ export class Program implements AsyncDisposable {
     }
   }
 }
+
+/** Version of Deno that `tunnel-client` runs on: this one, or that of the base which the tests' binary stands on. */
+export const PROGRAM_DENO = Deno.env.get("TUNNEL_CLIENT_BINARY") ? DENO_OF_BASE : Deno.version.deno;
+
+/** Deno 2.7 and 2.8 lack some of what 2.9 can do; what depends on it says so. */
+export const PROGRAM_IS_OLD = /^2\.[0-8]\./.test(PROGRAM_DENO);
 
 /** Words that start `tunnel-client`: from source, or the compiled binary that `TUNNEL_CLIENT_BINARY` names. */
 export function tunnelClientWords(): string[] {

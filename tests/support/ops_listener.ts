@@ -40,7 +40,7 @@ export function testProviders(
     log: recorded.log,
   });
   return {
-    facts: FACTS,
+    facts: () => FACTS,
     agentStatus: () => agentStatus(),
     trust: () => TRUST,
     metrics,

@@ -29,6 +29,7 @@ browserTest(
     });
     await using server = await startTestListener({}, { agentStatus: () => status });
     const { own, timeline } = server.providers;
+    own.count("sandbox_refusals_total", { kind: "net" }, 3);
     own.count("commands_received_total", undefined, 1234);
     own.count("commands_outcome_total", { outcome: "answered" }, 1200);
     own.count("commands_outcome_total", { outcome: "failed_answered" }, 33);
@@ -63,7 +64,7 @@ browserTest(
       textOf(dom, "channels"),
       /files stdio node server\.js degraded restarting after exit code 1/,
     );
-    assert.match(textOf(dom, "permissions"), /net api\.example\.test:443 run \/usr\/bin\/node/);
+    assert.match(textOf(dom, "permissions"), /net api\.example\.test:443 run \/usr\/bin\/node refused net: 3/);
     assert.match(textOf(dom, "updated"), /^Updated \d{4}-/);
     const rows = textOf(dom, "timeline");
     assert.match(
@@ -109,7 +110,7 @@ browserTest("the page says so when the program stops answering, and keeps what i
 
 browserTest("the page warns when the sandbox is off", async () => {
   const facts = { ...FACTS, sandbox: { mode: "off" as const, permissions: [] } };
-  await using server = await startTestListener({}, { facts, agentStatus: () => undefined });
+  await using server = await startTestListener({}, { facts: () => facts, agentStatus: () => undefined });
   const { dom, console } = await loadPage(`${server.listener.url}/ui`, 1000);
   assert.deepEqual(console, []);
   assert.match(textOf(dom, "sandbox-off"), /^The sandbox is off/);

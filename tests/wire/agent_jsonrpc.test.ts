@@ -28,7 +28,8 @@ Deno.test("command: a call is answered with its own id, status and payload, byte
     assert.equal(
       request.bodyText,
       '{"request_id":"req-1","channel":"main","resp_json":{"jsonrpc":"2.0","id":1,"result":{"a":1}},' +
-        '"resp_headers":{"Content-Type":["application/json"]},"resp_code":200,"resp_type":"jsonrpc_response"}',
+        '"resp_headers":{"Content-Type":["application/json"]},"resp_code":200,"resp_type":"jsonrpc_response",' +
+        '"resp_timing":{"version":1,"transport":"streamable_http","target_elapsed_us":1000}}',
     );
     const end = await timeline.end("req-1");
     assert.deepEqual(

@@ -54,11 +54,39 @@ Deno.test("poller: an allowlist becomes one channel parameter each, before the o
 
 for (const [pollTimeoutMs, asked] of [[1_234.9, 1234], [0.2, 1], [1, 1], [59_999, 59_999]] as const) {
   Deno.test(`poller: a wait of ${pollTimeoutMs} ms is asked for as ${asked} [P-37]`, async () => {
-    await withAgent({ controlPlane: { pollTimeoutMs } }, async ({ controlPlane }) => {
+    const controlPlane = { pollTimeoutMs, initialPollTimeoutMs: pollTimeoutMs };
+    await withAgent({ controlPlane }, async ({ controlPlane }) => {
       assert.match((await controlPlane.nthPoll(0)).query, new RegExp(`timeout_ms=${asked}$`));
     });
   });
 }
+
+Deno.test("poller: the first poll waits no longer than initial-poll-timeout, the next ones as configured [A-160]", async () => {
+  const controlPlane = { pollTimeoutMs: 30_000, initialPollTimeoutMs: 30 };
+  await withAgent({ controlPlane }, async ({ controlPlane, agent }) => {
+    assert.match((await controlPlane.nthPoll(0)).query, /timeout_ms=30$/);
+    assert.match((await controlPlane.nthPoll(1)).query, /timeout_ms=30000$/);
+    assert(agent.pollState.lastSuccessAt !== undefined, "the short poll has shown that the connection works");
+  });
+});
+
+Deno.test("poller: a first poll that fails was the first one all the same [A-160]", async () => {
+  const controlPlane = { pollTimeoutMs: 30_000, initialPollTimeoutMs: 300 };
+  await withAgent({ controlPlane }, async (parts) => {
+    parts.controlPlane.replyToPolls({ status: 503 });
+    assert.match((await parts.controlPlane.nthPoll(0)).query, /timeout_ms=300$/);
+    await failedPoll(parts);
+    // 1 s is the wait after a failure.
+    assert.match((await parts.controlPlane.nthPoll(1)).query, /timeout_ms=1000$/);
+  });
+});
+
+Deno.test("poller: an initial wait above poll-timeout changes nothing [A-160]", async () => {
+  const controlPlane = { pollTimeoutMs: 20, initialPollTimeoutMs: 30_000 };
+  await withAgent({ controlPlane }, async ({ controlPlane }) => {
+    assert.match((await controlPlane.nthPoll(0)).query, /timeout_ms=20$/);
+  });
+});
 
 Deno.test("poller: the limit is what the queue has room for, at most 25 [P-38]", async () => {
   const channel = new ScriptedChannel();

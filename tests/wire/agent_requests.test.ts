@@ -50,7 +50,7 @@ test("of the base URL only scheme and host count; user info is not sent beside t
   });
 });
 
-test("every request carries the published headers once, and no others of its own [P-9, P-16, P-17]", async (withAgent) => {
+test("every request carries the published headers once, and no others of its own [P-9, P-16, P-17, A-4]", async (withAgent) => {
   const channels = [
     new ScriptedChannel({ onCall: answering }),
     new ScriptedChannel({ name: "files", transport: "stdio", procAffinity: true, onCall: answering }),
@@ -62,7 +62,7 @@ test("every request carries the published headers once, and no others of its own
     await controlPlane.responseTo("req-2");
     await changes.until("the metadata call", () => controlPlane.metadataCalls[0]);
     const published =
-      /^(authorization|accept|user-agent|x-tunnel-client-name|x-tunnel-client-version|x-tunnel-client-instance-id|x-tunnel-mcp-server-info|content-type|content-length|x-tunnel-shard-token|host|accept-encoding|accept-language|connection)$/i;
+      /^(authorization|accept|user-agent|x-tunnel-client-name|x-tunnel-client-version|x-tunnel-client-wire-protocol-version|x-tunnel-client-instance-id|x-tunnel-mcp-server-info|content-type|content-length|x-tunnel-shard-token|host|accept-encoding|accept-language|connection)$/i;
     for (const { headers } of controlPlane.requests) {
       for (const [name] of headers) assert.match(name, published);
     }
@@ -70,6 +70,7 @@ test("every request carries the published headers once, and no others of its own
     assert.deepEqual(valuesOf(request, "User-Agent"), [`deno-tunnel-client/${VERSION}`]);
     assert.deepEqual(valuesOf(request, "X-Tunnel-Client-Name"), ["deno-tunnel-client"]);
     assert.deepEqual(valuesOf(request, "X-Tunnel-Client-Version"), [VERSION]);
+    assert.deepEqual(valuesOf(request, "X-Tunnel-Client-Wire-Protocol-Version"), ["2026-08-25"]);
     assert.deepEqual(valuesOf(request, "X-Tunnel-Client-Instance-Id"), ["000102030405060708090a0b0c0d0e0f"]);
   });
 });

@@ -30,6 +30,15 @@ Deno.test("buildResponseBody() writes the members in the published order [P-127]
   );
 });
 
+Deno.test("buildResponseBody() writes the timing behind everything else, around text and around bytes [A-60]", () => {
+  const respTiming = { transport: "stdio", targetElapsedUs: 1234 } as const;
+  const timing = '"resp_timing":{"version":1,"transport":"stdio","target_elapsed_us":1234}}';
+  const asText = text(buildResponseBody({ ...PAYLOAD, respTiming }));
+  assert(asText.endsWith(`,"resp_type":"jsonrpc_response",${timing}`), asText);
+  const respJson = new TextEncoder().encode(String(PAYLOAD.respJson));
+  assert.equal(text(buildResponseBody({ ...PAYLOAD, respJson, respTiming })), asText);
+});
+
 Deno.test("buildResponseBody() leaves out what is absent [P-127]", () => {
   assert.equal(
     buildResponseBody({ ...PAYLOAD, respJson: undefined, respHeaders: undefined, respType: "notify_ack" }),

@@ -75,6 +75,7 @@ Deno.test("effectiveConfig() of the defaults has every group and key [CFG-144]",
     },
     proxy: { check_interval: "1m0s" },
     shutdown: { drain_timeout: "25s" },
+    reload: { watch: false },
     sandbox: { mode: "strict", learn: "ask-config" },
   });
 });

@@ -127,6 +127,7 @@ const VALUES: ReadonlyArray<
   ["health.show-details", "true", true, (c) => c.health.showDetails, "0", false],
   ["pid.file", "/y", "/y", (c) => c.pidFile, "/e", "/e"],
   ["shutdown.drain-timeout", "7s", 7_000, (c) => c.drainTimeoutMs, "0", 0],
+  ["reload.watch", "true", true, (c) => c.reloadWatch, "0", false],
   ["sandbox", "Off", "off", (c) => c.sandbox, "strict", "strict"],
   ["sandbox.learn", "any", "any", (c) => c.sandboxLearn, "same-site", "same-site"],
   ["allow-remote-ui", "true", true, (c) => c.adminUi.allowRemote, "0", false],

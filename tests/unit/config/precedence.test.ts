@@ -53,6 +53,7 @@ Deno.test("the defaults are those of the specification", () => {
     health: { listenAddr: "127.0.0.1:8080", unixSocket: "", urlFile: "", showDetails: false },
     pidFile: "",
     drainTimeoutMs: 25_000,
+    reloadWatch: false,
     sandbox: "strict",
     sandboxLearn: "ask-config",
   });
@@ -149,6 +150,7 @@ const EVERYWHERE: ReadonlyArray<
   ["health.url-file", "/f", "/f", "/e", "/e", (c) => c.health.urlFile],
   ["pid.file", "/f", "/f", "/e", "/e", (c) => c.pidFile],
   ["shutdown.drain-timeout", "0", 0, "8s", 8_000, (c) => c.drainTimeoutMs],
+  ["reload.watch", "true", true, "false", false, (c) => c.reloadWatch],
   ["sandbox", "off", "off", "Off", "off", (c) => c.sandbox],
   ["ca-bundle", "/f", "/f", " file:/e ", "/e", (c) => c.tls.caBundle],
   [

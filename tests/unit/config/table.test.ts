@@ -49,6 +49,7 @@ const ADDITIONS: readonly string[] = [
   "mcp.oauth-trusted-origin",
   "health.show-details",
   "shutdown.drain-timeout",
+  "reload.watch",
   "sandbox",
   "sandbox.learn",
 ];

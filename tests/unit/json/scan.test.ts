@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { arrayElements, findMember, oneLine, replaceSpan, scanObject } from "../../../src/json/mod.ts";
+import {
+  arrayElements,
+  findMember,
+  objectMembers,
+  oneLine,
+  replaceSpan,
+  scanObject,
+} from "../../../src/json/mod.ts";
 
 function member(text: string, name: string): string | undefined {
   const span = findMember(text, name);
@@ -32,6 +39,14 @@ Deno.test("findMember() is not misled by quotes, backslashes and braces inside s
 
 Deno.test("findMember() finds nothing in a value that is not an object", () => {
   for (const text of ["[]", "1", '"id"', "null", "{}"]) assert.equal(member(text, "id"), undefined);
+});
+
+Deno.test("objectMembers() lists every member with its place, those with one name twice too", () => {
+  const text = ' { "a" : [1,{"b":2}] ,"\\u0061":"x,}" , "c":-1.5e3}';
+  const members = objectMembers(text)?.map(({ name, value }) => [name, text.slice(value.start, value.end)]);
+  assert.deepEqual(members, [["a", '[1,{"b":2}]'], ["a", '"x,}"'], ["c", "-1.5e3"]]);
+  assert.deepEqual(objectMembers("{ }"), []);
+  for (const other of ["[]", "1", '"{}"', "null"]) assert.equal(objectMembers(other), undefined);
 });
 
 Deno.test("scanObject() tells where the object ends", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHttpChannel } from "../../../src/channels/mod.ts";
 import { createTargetClient, type HttpClient } from "../../../src/net/mod.ts";
-import { discoverProtectedResource, type DiscoveryResult } from "../../../src/oauth/mod.ts";
+import { discoverProtectedResource, type DiscoveryResult, type JudgeOrigin } from "../../../src/oauth/mod.ts";
 import { CLIENT_NAME, VERSION } from "../../../src/version.ts";
 import { type RecordingLog, recordingLog } from "../../support/channels_log.ts";
 import {
@@ -30,7 +30,11 @@ interface Bench {
 async function withDiscovery(
   handler: TargetHandler,
   test: (bench: Bench) => Promise<void>,
-  { clock = testClock(), mcpPath = "/mcp?k=secret" }: { clock?: TestClock; mcpPath?: string } = {},
+  { clock = testClock(), mcpPath = "/mcp?k=secret", judgeOrigin = trustAll }: {
+    clock?: TestClock;
+    mcpPath?: string;
+    judgeOrigin?: JudgeOrigin;
+  } = {},
 ): Promise<void> {
   await using target = startTarget(handler);
   const log = recordingLog();
@@ -59,12 +63,14 @@ async function withDiscovery(
       log,
       clock,
       run: (signal = new AbortController().signal, hasDeadline = true) =>
-        discoverProtectedResource({ target: channel.target, hasDeadline }, log, signal, clock),
+        discoverProtectedResource({ target: channel.target, hasDeadline, judgeOrigin }, log, signal, clock),
     });
   } finally {
     await channel.stop(0);
   }
 }
+
+const trustAll: JudgeOrigin = () => Promise.resolve(undefined);
 
 /** Answers by path; the MCP URL itself refuses with a bare 401, everything else with an empty 404. */
 function serving(routes: Record<string, TargetHandler>, onMcp?: TargetHandler): TargetHandler {
@@ -171,6 +177,29 @@ Deno.test("discoverProtectedResource() fetches metadata from a foreign origin wi
     assert.deepEqual(foreign.requests[0]!.values("x-run"), []);
     assert.deepEqual(foreign.requests[0]!.values("x-disc"), []);
   });
+});
+
+Deno.test("discoverProtectedResource() sends nothing to an origin that is not trusted, and goes on [A-171, A-172]", async () => {
+  await using foreign = startTarget(metadata);
+  const challenge: TargetHandler = (_, reply) =>
+    reply.respond(401, [["WWW-Authenticate", `Bearer resource_metadata="${foreign.origin}/pr"`]]);
+  const asked: string[] = [];
+  const judgeOrigin: JudgeOrigin = (origin) => {
+    asked.push(origin);
+    return Promise.resolve("say so");
+  };
+  await withDiscovery(serving({ [PATH]: metadata }, challenge), async ({ run }) => {
+    foundIn(await run());
+  }, { judgeOrigin });
+  await withDiscovery(serving({}, challenge), async ({ run }) => {
+    const result = await run();
+    assert.equal(result.type, "failure");
+    if (result.type !== "failure") return;
+    assert.match(result.text, /www_authenticate: origin is not trusted: say so/);
+    assert.ok(!result.text.includes(foreign.origin));
+  }, { judgeOrigin });
+  assert.deepEqual(asked, [foreign.origin, foreign.origin]);
+  assert.equal(foreign.connections, 0);
 });
 
 Deno.test("discoverProtectedResource() takes an advertised URL that cannot be fetched for one failed candidate [OD-13]", async () => {

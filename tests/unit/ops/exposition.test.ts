@@ -80,6 +80,23 @@ Deno.test("process metrics are those of this process", async () => {
   assert.ok((values.get("process_heap_used_bytes") ?? 0) <= (values.get("process_heap_total_bytes") ?? 0));
 });
 
+Deno.test("a gauge with labels is one series per label set, and none before the first", async () => {
+  const { exposition } = open();
+  const agent = createMetricStore();
+  exposition.update(agent.snapshot());
+  assert.equal(
+    [...(await samples(exposition)).keys()].some((key) => key.startsWith("proxy_health_state")),
+    false,
+  );
+  agent.gauge("proxy_health_state", () => 1, { proxy_id: "a" });
+  agent.gauge("proxy_health_state", () => 0, { proxy_id: "b" });
+  agent.gauge("proxy_health_state", () => 1, { proxy_id: "b" });
+  exposition.update(agent.snapshot());
+  const values = await samples(exposition);
+  assert.equal(values.get('proxy_health_state{proxy_id="a"}'), 1);
+  assert.equal(values.get('proxy_health_state{proxy_id="b"}'), 1, "the last reader counts");
+});
+
 Deno.test("histograms are cumulative and end in +Inf, _sum and _count", async () => {
   const { exposition } = open();
   const agent = createMetricStore();

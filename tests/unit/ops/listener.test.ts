@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { formatHealthUrl, formatUnixHealthUrl } from "../../../src/ops/health_url.ts";
 import { isLocalHost, isLoopbackIp, isLoopbackPeer } from "../../../src/ops/loopback_guard.ts";
-import { type OperatorListenerOptions, StartError, startOperatorListener } from "../../../src/ops/mod.ts";
+import {
+  type AgentStatus,
+  type OperatorListenerOptions,
+  StartError,
+  startOperatorListener,
+} from "../../../src/ops/mod.ts";
 import { createOperatorApp } from "../../../src/ops/operator_app.ts";
 import { startTestListener, testProviders } from "../../support/ops_listener.ts";
 import { recordLog } from "../../support/ops_log.ts";
@@ -192,11 +197,81 @@ Deno.test("/api/status has the published members and the page's own [06 §6.1]",
 
 Deno.test("/api/status answers before the agent has spoken, and warns when the sandbox is off", async () => {
   const facts = { ...FACTS, sandbox: { mode: "off" as const, permissions: [] } };
-  await using server = await startTestListener({}, { agentStatus: () => undefined, facts });
+  await using server = await startTestListener({}, { agentStatus: () => undefined, facts: () => facts });
   const json = JSON.parse((await server.get("/api/status")).text);
   assert.equal(json.readiness.reason, "agent startup pending");
   assert.deepEqual(json.channels, []);
   assert.match(json.warnings[0], /sandbox is off/);
+});
+
+Deno.test("/api/system tells of roots, proxies and the probe, each proxy once [06 §6.2, PX-11]", async () => {
+  const proxy = { proxy_url: "http://proxy.example:3128", proxy_id: "id" };
+  const routes: AgentStatus["routes"] = [
+    {
+      route: {
+        kind: "control_plane",
+        name: "control-plane",
+        target: "a:443",
+        route_mode: "direct",
+        proxy_source: "none",
+      },
+      health_state: "direct",
+    },
+    ...["far", "farther"].map((name, index) => ({
+      route: {
+        kind: "mcp_channel" as const,
+        name,
+        target: "b:443",
+        route_mode: "proxy" as const,
+        proxy_source: index === 0 ? "mcp.http-proxy" : "http-proxy",
+        ...proxy,
+      },
+      health_state: "unhealthy" as const,
+      last_check: "2026-01-01T00:00:00.000Z",
+      history: [{
+        timestamp: "2026-01-01T00:00:00.000Z",
+        success: false,
+        error_phase: "tcp" as const,
+        error_reason: "dial_error",
+      }],
+    })),
+  ];
+  const status = agentStatus({
+    routes,
+    probe: { state: "wait_failed", error: "mcp startup wait timed out after 1s" },
+  });
+  await using server = await startTestListener({}, { agentStatus: () => status });
+  const answer = await server.get("/api/system");
+  assert.equal(answer.status, 200);
+  assert.deepEqual(JSON.parse(answer.text), {
+    tls: { system_trust: { enabled: true, source: "system cert pool" } },
+    proxy_identity_map: [{ ...proxy, proxy_source: "mcp.http-proxy" }],
+    proxy_health: routes,
+    main_channel_probe_status: "failed",
+    main_channel_probe_error: "mcp startup wait timed out after 1s",
+  });
+});
+
+Deno.test("/api/status shows the routes, and what cut polls are asked for instead [06 §6.1]", async () => {
+  const route = { route_mode: "direct", proxy_source: "none" } as const;
+  const controlPlane = { ...route, kind: "control_plane", name: "control-plane", target: "a:443" } as const;
+  const main = { ...route, kind: "mcp_channel", name: "main", target: "b:80" } as const;
+  const routes = [controlPlane, main].map((route) => ({ route, health_state: "direct" as const }));
+  const status = agentStatus({ routes, poll: { shortened: { waitMs: 45_000, cutAfterMs: 60_004 } } });
+  await using server = await startTestListener({}, { agentStatus: () => status });
+  const json = JSON.parse((await server.get("/api/status")).text);
+  assert.deepEqual(json.control_plane_route, controlPlane);
+  assert.deepEqual(json.mcp_routes, [main]);
+  assert.equal(json.control_plane_poll.wait, "45s");
+  assert.equal(json.control_plane_poll.cut_after, "1m0.004s");
+});
+
+Deno.test("/api/system answers before the agent has spoken", async () => {
+  await using server = await startTestListener({}, { agentStatus: () => undefined });
+  assert.deepEqual(JSON.parse((await server.get("/api/system")).text), {
+    tls: { system_trust: { enabled: true, source: "system cert pool" } },
+    main_channel_probe_status: "pending",
+  });
 });
 
 Deno.test("/ redirects to the page, which comes without any other origin [A-2]", async () => {
@@ -217,7 +292,17 @@ Deno.test("/ redirects to the page, which comes without any other origin [A-2]",
 Deno.test("every answer carries the security headers of 06 §4", async () => {
   await using server = await startTestListener();
   for (
-    const path of ["/", "/ui", "/assets/app.js", "/api/status", "/healthz", "/readyz", "/metrics", "/nothing"]
+    const path of [
+      "/",
+      "/ui",
+      "/assets/app.js",
+      "/api/status",
+      "/api/system",
+      "/healthz",
+      "/readyz",
+      "/metrics",
+      "/nothing",
+    ]
   ) {
     const { headers } = await server.get(path);
     assert.match(
@@ -234,7 +319,9 @@ Deno.test("every answer carries the security headers of 06 §4", async () => {
 
 Deno.test("HEAD answers like GET without a body, everything else is 405 with Allow [H-7, 06 §1]", async () => {
   await using server = await startTestListener();
-  for (const path of ["/healthz", "/readyz", "/metrics", "/ui", "/api/status", "/assets/app.js"]) {
+  for (
+    const path of ["/healthz", "/readyz", "/metrics", "/ui", "/api/status", "/api/system", "/assets/app.js"]
+  ) {
     const head = await server.get(path, {}, "HEAD");
     assert.deepEqual([head.status, head.text], [200, ""], path);
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
@@ -255,7 +342,18 @@ Deno.test("guarded routes are for this machine only, /healthz, /readyz and /metr
   );
   const ask = async (path: string, peer: Deno.Addr, headers: Record<string, string> = {}) =>
     await app.fetch(new Request(`http://127.0.0.1${path}`, { headers }), { peer });
-  for (const path of ["/", "/ui", "/api/status", "/assets/app.js", "/favicon.ico", "/nothing", "/healthz/"]) {
+  for (
+    const path of [
+      "/",
+      "/ui",
+      "/api/status",
+      "/api/system",
+      "/assets/app.js",
+      "/favicon.ico",
+      "/nothing",
+      "/healthz/",
+    ]
+  ) {
     const refused = await ask(path, REMOTE, { "X-Forwarded-For": "127.0.0.1", Forwarded: "for=127.0.0.1" });
     assert.equal(refused.status, 403, path);
     assert.equal(refused.headers.get("Content-Type"), "text/plain; charset=utf-8");

@@ -139,7 +139,7 @@ Deno.test("no secret in label values, status, channels, probe or timeline reache
     await using server = await startTestListener({}, {
       redactor,
       metrics,
-      facts,
+      facts: () => facts,
       agentStatus: () => status,
       timeline,
     });

@@ -1,0 +1,89 @@
+/** Decides on the main thread about origins that are first named at run time, and widens the agent's rights (`sandbox.learn`). */
+import type { RunConfig } from "../config/mod.ts";
+import type { Log } from "../ops/mod.ts";
+import { decideLearning, learnableHosts } from "./learned_hosts.ts";
+import { derivePermissions, type PermissionSet } from "./permissions.ts";
+
+const RESTARTING = "the agent restarts with the right to reach it, ask again";
+const NOT_GRANTED =
+  "this process was started without the right to pass it on; `tunnel-client permissions` prints the rights it needs";
+
+/** What learning needs. */
+export interface OriginLearningParts {
+  readonly config: RunConfig;
+  /** Absolute paths of the programs that the agent starts. */
+  readonly programs: readonly string[];
+  /** Replaces the agent by one with these rights, without a loss. */
+  readonly widen: (permissions: PermissionSet) => Promise<void>;
+  readonly countRefusal: () => void;
+  readonly log: Log;
+}
+
+/** What one agent has learned; lost when the program ends. */
+export class OriginLearning {
+  readonly #parts: OriginLearningParts;
+  readonly #learned = new Set<string>();
+  readonly #refused = new Set<string>();
+  /** Whether this process may pass the rights on; asked for while it still has them. */
+  readonly #canGrant: boolean;
+  #permissions: PermissionSet;
+  #widening: Promise<void> | undefined;
+
+  constructor(parts: OriginLearningParts) {
+    this.#parts = parts;
+    this.#permissions = derivePermissions(parts.config, parts.programs);
+    this.#canGrant = learnableHosts(parts.config).every(mayReach);
+  }
+
+  /** The agent's set with what has been learned. */
+  get permissions(): PermissionSet {
+    return this.#permissions;
+  }
+
+  /** Origins that have been learned. */
+  get learned(): readonly string[] {
+    return [...this.#learned];
+  }
+
+  /**
+   * Decides about one origin.
+   * @returns true when it may be contacted, otherwise why not, in words that are safe to post
+   */
+  judge(origin: string): true | string {
+    const { config, programs, log } = this.#parts;
+    const fields = { component: "sandbox", origin, policy: config.sandboxLearn };
+    const decision = decideLearning(config, origin);
+    if (!decision.allowed) return this.#refuse(decision.advice, fields);
+    if (this.#learned.has(origin)) return this.#widening === undefined ? true : RESTARTING;
+    const wider = derivePermissions(config, programs, [...this.#learned, origin]);
+    // Through a proxy nothing new is dialled, and without a sandbox nothing is in the way.
+    const isEnough = config.sandbox === "off" ||
+      wider.net.every((peer) => this.#permissions.net.includes(peer));
+    if (!isEnough && !this.#canGrant) return this.#refuse(NOT_GRANTED, fields);
+    this.#learned.add(origin);
+    log.info("origin of oauth metadata learned", { ...fields, restart: !isEnough });
+    if (isEnough) return true;
+    this.#permissions = wider;
+    const before = this.#widening ?? Promise.resolve();
+    const widening = before.then(() => this.#parts.widen(wider)).then(() => {
+      if (this.#widening === widening) this.#widening = undefined;
+    });
+    this.#widening = widening;
+    return RESTARTING;
+  }
+
+  #refuse(advice: string, fields: { readonly origin: string; readonly policy: string }): string {
+    this.#parts.countRefusal();
+    // A server says the same at every search.
+    if (!this.#refused.has(fields.origin) && this.#refused.size < 100) {
+      this.#refused.add(fields.origin);
+      this.#parts.log.warn("origin of oauth metadata refused", { ...fields, advice });
+    }
+    return advice;
+  }
+}
+
+function mayReach(host: string): boolean {
+  const right = host === "*" ? { name: "net" as const } : { name: "net" as const, host };
+  return Deno.permissions.querySync(right).state === "granted";
+}
