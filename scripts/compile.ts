@@ -117,7 +117,16 @@ async function permissionFlags(): Promise<readonly string[]> {
     : ["--profile", values.profile];
   if (value === undefined) return ["--allow-all"];
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "main.ts", "permissions", `${flag}=${value}`, "--form=binary", "--format=json"],
+    args: [
+      "run",
+      "--quiet",
+      "-A",
+      "main.ts",
+      "permissions",
+      `${flag}=${value}`,
+      "--form=binary",
+      "--format=json",
+    ],
     cwd: root,
     stderr: "inherit",
   }).output();

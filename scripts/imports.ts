@@ -22,7 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "stub",
   ],
   profiles: ["channels", "config"],
-  preflight: ["channels", "config", "net", "ops", "sandbox"],
+  preflight: ["channels", "config"],
   doctor: ["agent", "channels", "config", "net", "oauth", "ops", "preflight", "sandbox"],
   sandbox: ["agent", "channels", "config", "net", "oauth", "ops", "stub"],
   admin: ["agent", "config", "net"],

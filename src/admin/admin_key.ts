@@ -1,4 +1,4 @@
-import { quote } from "../config/mod.ts";
+import { quote, whyRefused } from "../config/mod.ts";
 import { AdminError } from "./admin_error.ts";
 
 /** Where keys come from. */
@@ -86,18 +86,10 @@ function contentOf(path: string, readTextFile: AdminKeySources["readTextFile"]):
   try {
     return readTextFile(path);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new AdminError(`--admin-key: cannot read file ${quote(path)}: ${whyUnreadable(error)}`);
+    throw new AdminError(
+      `--admin-key: cannot read file ${quote(path)}: ${whyRefused(error)}; check the path`,
+    );
   }
-}
-
-function whyUnreadable(error: Error): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  if (error instanceof TypeError) return "not a valid path";
-  if (!/\(os error \d+\)/.test(error.message)) throw error;
-  return error.message.replace(/ ?\(os error \d+\).*$/s, "").toLowerCase();
 }
 
 /** Trimmed; undefined when it is not set. */

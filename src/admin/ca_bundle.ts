@@ -1,4 +1,4 @@
-import { quote } from "../config/mod.ts";
+import { quote, whyRefused } from "../config/mod.ts";
 import { AdminError } from "./admin_error.ts";
 
 /** The setting of the CA bundle as it was given. */
@@ -23,8 +23,9 @@ export function readCaBundle({ reference, env, readTextFile }: CaBundleSources):
   try {
     pem = readTextFile(path);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new AdminError(`invalid ca-bundle ${quote(path)}: it cannot be read: ${error.name}`);
+    throw new AdminError(
+      `invalid ca-bundle ${quote(path)}: it cannot be read: ${whyRefused(error)}; check the path`,
+    );
   }
   if (/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(pem)) return pem;
   throw new AdminError(`invalid ca-bundle ${quote(path)}: it holds no certificate in PEM form`);

@@ -17,7 +17,11 @@ export function managementBase(baseUrl: NamedText, urlPath: NamedText): { origin
   try {
     checkHttpUrl(baseUrl.text);
   } catch (error) {
-    throw told(error, `invalid control-plane.base-url ${quoteUrl(baseUrl.text)} (${baseUrl.source})`);
+    if (!(error instanceof InvalidValueError)) throw error;
+    throw new AdminError(
+      `invalid control-plane.base-url ${quoteUrl(baseUrl.text)} (${baseUrl.source}): ${error.problem}; ` +
+        "use the host root, such as https://api.openai.com",
+    );
   }
   try {
     const prefix = parseUrlPath(urlPath.text);

@@ -37,7 +37,7 @@ export interface JsonRpcCommand extends CommandBase {
   /** Undefined for a notification. */
   readonly id: string | number | undefined;
   /** Never to be logged or counted by. */
-  readonly traceContext: TraceContext | undefined;
+  readonly traceContext?: TraceContext | undefined;
 }
 
 /** Ends an MCP session at the target. */

@@ -52,4 +52,4 @@ export {
   resolveExecutable,
   StdioStartError,
 } from "./stdio/mod.ts";
-export type { ProcessGroupEvent, StdioChannel, StdioChannelOptions } from "./stdio/mod.ts";
+export type { HandshakeTexts, ProcessGroupEvent, StdioChannel, StdioChannelOptions } from "./stdio/mod.ts";

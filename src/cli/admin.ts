@@ -8,7 +8,7 @@ export const command: GroupCommand = {
   kind: "group",
   about:
     "Manages a control plane with an admin key. Reads flags and variables only, no profile: an admin key does not " +
-    "belong into the profile of an agent.",
+    "belong in the profile of an agent.",
   flags: () => ADMIN_FLAGS,
   children: [{
     name: "tunnels",

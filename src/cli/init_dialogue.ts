@@ -7,7 +7,8 @@ import {
   type ParsedFlags,
   parseProfileName,
 } from "../config/mod.ts";
-import { preflightCommand, PreflightError, tryMainTarget } from "../preflight/mod.ts";
+import { tryMainTarget } from "../doctor/mod.ts";
+import { preflightCommand, PreflightError } from "../preflight/mod.ts";
 import {
   checkSampleInputs,
   checkTarget,
@@ -178,7 +179,7 @@ class Dialogue {
     const path = "profile";
     const text = renderSample(sample, checkSampleInputs(sample, given));
     try {
-      const { config, secretNames } = await loadConfiguration({
+      const loaded = await loadConfiguration({
         flags: { config: [path] },
         env: {
           ...withoutSettings(env),
@@ -186,9 +187,7 @@ class Dialogue {
         },
         readTextFile: (wanted) => wanted === path ? text : Deno.readTextFileSync(wanted),
       });
-      const { outcome, detail } = await interruptible((signal) =>
-        tryMainTarget(config, { env, secretNames, cwd: Deno.cwd(), signal })
-      );
+      const { outcome, detail } = await interruptible((signal) => tryMainTarget(loaded, env, signal));
       const name = detail === "" ? "" : ` It is called ${JSON.stringify(detail)}.`;
       if (outcome === "ok") this.#say(`it answers and speaks MCP.${name}`);
       else if (outcome === "auth-required") this.#say("it answers, and wants its callers to sign in.");

@@ -46,7 +46,7 @@ export interface LocalTunnelOptions {
   /** Path of the connector ingress socket; empty when it is a TCP port. */
   readonly listenUnixSocket: string;
   readonly tunnelId: string;
-  /** Binding entries as `--mcp.server-url` and `--mcp.command` take them. */
+  /** Binding entries as `--mcp-server-url` and `--mcp-command` take them. */
   readonly mcpServerUrls: readonly string[];
   readonly mcpCommands: readonly string[];
   /** The flags that select a profile; empty for none. */
@@ -141,7 +141,9 @@ async function openIngress(relay: Relay, options: LocalTunnelOptions): Promise<L
     return await relay.listen({ hostname: hostname || "0.0.0.0", port }, "keyless");
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const cause = error instanceof Deno.errors.AddrInUse ? "address already in use" : error.message;
+    const cause = error instanceof Deno.errors.AddrInUse
+      ? "address already in use; choose another one"
+      : error.message;
     const where = path === "" ? `listen on ${listenAddr}` : "listen on external MCP unix socket";
     throw new Error(`${where}: ${cause}`, { cause: error });
   }
@@ -159,8 +161,8 @@ async function localConfig(
     "control-plane.base-url": [baseUrl],
     "control-plane.tunnel-id": [options.tunnelId],
     ...options.profileFlags,
-    ...(options.mcpServerUrls.length > 0 ? { "mcp.server-url": options.mcpServerUrls } : {}),
-    ...(options.mcpCommands.length > 0 ? { "mcp.command": options.mcpCommands } : {}),
+    ...(options.mcpServerUrls.length > 0 ? { "mcp-server-url": options.mcpServerUrls } : {}),
+    ...(options.mcpCommands.length > 0 ? { "mcp-command": options.mcpCommands } : {}),
   };
   const readTextFile = (path: string) => Deno.readTextFileSync(path);
   const config = await loadRunConfig({ flags, env, readTextFile });

@@ -6,17 +6,19 @@ import {
   type LogSink,
   writeFileAtomically,
 } from "../ops/mod.ts";
+import { whyRefused } from "../config/mod.ts";
 import {
   createRelay,
   type ListenTarget,
   type ManagementOptions,
+  type Relay,
   type RelayOptions,
   type ResolvedSetup,
   resolveSetup,
   TunnelsFileStore,
 } from "../relay/mod.ts";
 import type { LeafCommand } from "./command.ts";
-import { EXIT_OK } from "./exit.ts";
+import { CliError, EXIT_OK } from "./exit.ts";
 import type { CliIo } from "./io.ts";
 import { RELAY_FLAGS, type RelayFlags, relayFlags } from "./relay_flags.ts";
 import { listenForStop } from "./stop_signals.ts";
@@ -54,7 +56,7 @@ async function serve(flags: RelayFlags, io: CliIo): Promise<number> {
   const signals = listenForStop();
   let written: { readonly path: string; readonly text: string } | undefined;
   try {
-    const where = await relay.listen(listenTarget(flags));
+    const where = await listening(relay, flags);
     const baseUrl = where.transport === "tcp" ? where.url : "";
     const document = describe(baseUrl, flags, setup);
     const json = `${JSON.stringify(document, null, 2)}\n`;
@@ -73,6 +75,22 @@ async function serve(flags: RelayFlags, io: CliIo): Promise<number> {
     if (written !== undefined) await removeIfOurs(written.path, written.text);
     signals.close();
     sink.close();
+  }
+}
+
+async function listening(relay: Relay, flags: RelayFlags): Promise<Awaited<ReturnType<Relay["listen"]>>> {
+  try {
+    return await relay.listen(listenTarget(flags));
+  } catch (error) {
+    const { hostname, port } = flags.listen;
+    const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new CliError(`listen on ${address}: address already in use; choose another port, or 0 for any`);
+    }
+    if (error instanceof Deno.errors.AddrNotAvailable || error instanceof Deno.errors.PermissionDenied) {
+      throw new CliError(`listen on ${address}: ${whyRefused(error)}; choose another address with --listen`);
+    }
+    throw error;
   }
 }
 

@@ -1,4 +1,3 @@
-import { InvalidValueError } from "./invalid_value.ts";
 import type { CertificatePaths } from "./network_config.ts";
 import { resolvePath } from "./paths.ts";
 import type { ReferenceSources } from "./references.ts";
@@ -17,12 +16,7 @@ export function readPath(
   try {
     return resolvePath(found.texts[0] ?? "", references);
   } catch (error) {
-    if (!(error instanceof InvalidValueError)) throw error;
-    reader.report(name, found, {
-      code: "invalid_reference",
-      message: `invalid ${name} (${nameOf(found)}): ${error.problem}`,
-      suggestion: error.valid,
-    });
+    reader.reportUnusable(name, found, "invalid_reference", error);
     return "";
   }
 }

@@ -158,7 +158,11 @@ class Checker {
   #wrongKind(node: FileNode, shape: Shape, path: string): void {
     const where = path === "" ? "the file" : path;
     const message = `${where} must be ${KIND_NAMES[shape.kind]}, not ${KIND_NAMES[node.kind]}`;
-    const suggestion = shape.kind === "list" ? "write each item on a line of its own behind a dash" : "";
+    const suggestion = shape.kind === "list"
+      ? "write each item on a line of its own behind a dash"
+      : path === ""
+      ? "it consists of lines such as name: value; see tunnel-client profiles samples list"
+      : "";
     this.problems.push(problemAt(node.at, path, "invalid_value", message, suggestion));
   }
 }

@@ -77,7 +77,9 @@ async function readSelectedFile(sources: ConfigSources): Promise<ReadFile | unde
       key: path,
       source: "none",
       message: `cannot read ${what} ${quote(path)}: ${file.failure}`,
-      suggestion: "check the name and the directory",
+      suggestion: source.profile === "" || source.isProfileFile
+        ? "check the path, and that this user may read it"
+        : "see tunnel-client profiles list, or make it with tunnel-client init",
     }]);
   }
   const { readYamlTree } = await loadYamlReader();

@@ -91,4 +91,5 @@ export { secretNamesOf, secretValuesOf } from "./secrets.ts";
 export type { Member, MemberType, ReferenceRule, Setting, SettingType } from "./setting.ts";
 export { OTHER_VARIABLES, type OtherVariable, type SettingName, SETTINGS, VERSION_KEY } from "./settings.ts";
 export { suggestName } from "./suggest.ts";
+export { whyRefused } from "./why_refused.ts";
 export { parseUrlPath, shownUrlPath } from "./url_path.ts";

@@ -69,12 +69,7 @@ function readToken(reader: SettingReader, references: ReferenceSources): string 
     }
     return followToken(text, references);
   } catch (error) {
-    if (!(error instanceof InvalidValueError)) throw error;
-    reader.report(name, found, {
-      code: "invalid_reference",
-      message: `invalid ${name} (${nameOf(found)}): ${error.problem}`,
-      suggestion: error.valid,
-    });
+    reader.reportUnusable(name, found, "invalid_reference", error);
     return "";
   }
 }

@@ -3,7 +3,7 @@ import { hasPassword, warnLiteralSecret } from "./literal_secret.ts";
 import type { EnvironmentProxies, EnvironmentValue, ProxyChoice } from "./network_config.ts";
 import { quote, quoteUrl } from "./quote.ts";
 import { lookUp, type ReferenceSources } from "./references.ts";
-import { nameOf, type SettingReader } from "./setting_reader.ts";
+import type { SettingReader } from "./setting_reader.ts";
 import { settingOf } from "./settings.ts";
 
 /** The settings that hold a proxy. */
@@ -32,12 +32,7 @@ export function readProxy(
     }
     return proxy;
   } catch (error) {
-    if (!(error instanceof InvalidValueError)) throw error;
-    reader.report(name, found, {
-      code: "invalid_value",
-      message: `invalid ${name} (${nameOf(found)}): ${error.problem}`,
-      suggestion: error.valid,
-    });
+    reader.reportUnusable(name, found, "invalid_value", error);
     return undefined;
   }
 }

@@ -1,3 +1,5 @@
+import { whyRefused } from "./why_refused.ts";
+
 /** What is needed to follow `env:NAME` and `file:PATH`. */
 export interface ReferenceSources {
   readonly env: Readonly<Record<string, string>>;
@@ -43,19 +45,6 @@ export function readReferencedFile(
   try {
     return { content: readTextFile(path) };
   } catch (error) {
-    return { failure: whyUnreadable(error) };
+    return { failure: whyRefused(error) };
   }
-}
-
-function whyUnreadable(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.NotCapable) return "reading it is not permitted";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  // A path through a regular file, a name that is too long, a NUL in the path and the like: plain errors of the system.
-  if (error instanceof Error && /\(os error \d+\)/.test(error.message)) {
-    return error.message.replace(/ ?\(os error \d+\).*$/s, "").toLowerCase();
-  }
-  if (error instanceof TypeError) return "not a valid path";
-  throw error;
 }

@@ -98,6 +98,13 @@ export class SettingReader {
     });
   }
 
+  /** Notes that what was found cannot be used. @throws what is no complaint about a value */
+  reportUnusable(name: SettingName, found: Found, code: ProblemText["code"], error: unknown): void {
+    if (!(error instanceof InvalidValueError)) throw error;
+    const message = `invalid ${name} (${nameOf(found)}): ${error.problem}`;
+    this.report(name, found, { code, message, suggestion: error.valid });
+  }
+
   #number(
     name: SettingName,
     parse: (text: string, found: Found | undefined) => number,

@@ -35,7 +35,8 @@ const SYNTAX_TEXTS: Readonly<Record<string, string>> = {
   MULTIPLE_TAGS: "more than one tag (!) on one value",
   TAB_AS_INDENT: "a tab as indentation; use spaces",
   TAG_RESOLVE_FAILED: "a tag (!) that does not fit its value",
-  UNEXPECTED_TOKEN: "something that cannot stand here",
+  UNEXPECTED_TOKEN:
+    "something that cannot stand here; often a quote too many, or a value that goes on behind its closing quote",
 };
 
 const NULLS: ReadonlySet<string> = new Set(["", "~", "null", "Null", "NULL"]);

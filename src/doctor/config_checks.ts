@@ -49,7 +49,10 @@ export function configWarnings({ loaded, commands }: Context): Check {
   return warn("config_warnings", `${first?.message ?? ""}${more}`, {
     why: "It works, and is still not as it should be.",
     evidence: warnings.map(formatProblem),
-    next: [`ask again: ${commands.doctor}`],
+    next: [
+      ...warnings.map(({ suggestion }) => suggestion).filter((step) => step !== ""),
+      `ask again: ${commands.doctor}`,
+    ],
   });
 }
 

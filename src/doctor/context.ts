@@ -28,6 +28,9 @@ export interface DoctorRequest {
 export interface Context {
   readonly loaded: LoadedConfig;
   readonly config: RunConfig;
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables that a child must not see. */
+  readonly secretNames: readonly string[];
   readonly request: DoctorRequest;
   readonly commands: Commands;
   /** Undefined when the certificates cannot be used; then nothing is sent anywhere. */

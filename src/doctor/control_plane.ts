@@ -19,11 +19,14 @@ import {
 import { createMetricStore } from "../ops/mod.ts";
 import { activeBindings } from "../sandbox/mod.ts";
 import { clockCheck } from "./clock.ts";
+import { shellWord } from "./commands.ts";
 import { again, type Context, shortened, SILENT_LOG } from "./context.ts";
 import { CheckTimeoutError, msSince } from "./deadline.ts";
 import { type Check, type CheckId, type Details, fail, type Hop, pass, skip, warn } from "./report.ts";
 import { tcpHop } from "./tcp.ts";
 
+/** Where `admin` asks when it is told nothing else. */
+const ADMIN_BASE_URL = "https://api.openai.com";
 const WHY_REACHABLE = "The agent polls the control plane; what it cannot reach sends it no work.";
 const WHY_KEY =
   "Every poll carries the key; the control plane hands out work only to keys with Tunnels Read + Use.";
@@ -227,7 +230,7 @@ function statusChecks(
         why: WHY_TUNNEL,
         evidence: [...evidence, `tunnel id: ${id}`],
         next: [
-          `look it up with the same key: tunnel-client admin tunnels get ${id}`,
+          `look it up with the same key: ${lookUp(context)}`,
           "compare the id with the page of your tunnels: " +
           (context.request.pages.find(({ check }) => check === "tunnels_management_url")?.url ?? ""),
           "a key of several organizations: set --control-plane.organization-id",
@@ -259,12 +262,23 @@ function statusChecks(
   ];
 }
 
+/** `admin` reads no profile, so what differs from its defaults goes along. */
+function lookUp({ config: { controlPlane } }: Context): string {
+  const { baseUrl, urlPath, tunnelId } = controlPlane;
+  const words = ["tunnel-client admin tunnels get", shellWord(tunnelId)];
+  if (originOf(baseUrl) !== ADMIN_BASE_URL) {
+    words.push("--control-plane.base-url", shellWord(originOf(baseUrl)));
+  }
+  if (urlPath !== "") words.push("--control-plane.url-path", shellWord(urlPath));
+  return words.join(" ");
+}
+
 function keySteps(context: Context): string[] {
   const page = context.request.pages.find(({ check }) => check === "runtime_api_keys_url")?.url ?? "";
   return [
     `create a restricted runtime key with Tunnels Read + Use: ${page}`,
     'then: export CONTROL_PLANE_API_KEY="sk-..."',
-    `what the control plane says to it: tunnel-client admin tunnels get ${context.config.controlPlane.tunnelId} ` +
+    `what the control plane says to it: ${lookUp(context)} ` +
     "(a set OPENAI_ADMIN_KEY would be used in its place)",
     "a key of several organizations: set --control-plane.organization-id; new permissions can take 30 minutes",
     again(context),

@@ -6,8 +6,6 @@ import {
   MAIN_CHANNEL,
   selectFile,
 } from "../config/mod.ts";
-import { secretValuesOf } from "../config/mod.ts";
-import { createRedactor } from "../ops/mod.ts";
 import { routesOf } from "../sandbox/mod.ts";
 import { loadCertificates } from "./certificates.ts";
 import { codexPlugin } from "./codex_plugin.ts";
@@ -34,6 +32,7 @@ import { checkPermissions } from "./permissions.ts";
 import { checkProxies } from "./proxies.ts";
 import { checkReachable } from "./reachable.ts";
 import { type Check, CHECK_IDS, type CheckId, type DoctorReport, fail, pass, skip } from "./report.ts";
+import { secretsOf } from "./secrets.ts";
 
 /** Of everything that stays on this machine. */
 const LOCAL_LIMIT_MS = 5_000;
@@ -62,6 +61,7 @@ export async function examine(request: DoctorRequest): Promise<DoctorReport> {
     return {
       checks: loaded.checks,
       runCommand: commands.run,
+      doctorCommand: commands.doctor,
       summaryLine: summaryLineOf(loaded.checks, undefined),
     };
   }
@@ -71,6 +71,8 @@ export async function examine(request: DoctorRequest): Promise<DoctorReport> {
   const context: Context = {
     loaded,
     config,
+    env: request.env,
+    secretNames: loaded.secretNames,
     request,
     commands,
     routes: texts === undefined ? undefined : routesOf(config, texts),
@@ -89,7 +91,12 @@ export async function examine(request: DoctorRequest): Promise<DoctorReport> {
   ];
   const found = await runAll(examinationsOf(context), request);
   const checks = inOrder([...known, ...found]).map((check) => concealed(check, secrets.known));
-  return { checks, runCommand: commands.run, summaryLine: summaryLineOf(checks, config) };
+  return {
+    checks,
+    runCommand: commands.run,
+    doctorCommand: commands.doctor,
+    summaryLine: summaryLineOf(checks, config),
+  };
 }
 
 /** The configuration, or the checks that say why there is none (D-8). */
@@ -263,16 +270,6 @@ async function inTime({ ids, limitMs, work }: Examination, signal: AbortSignal):
 
 function inOrder(checks: readonly Check[]): readonly Check[] {
   return CHECK_IDS.flatMap((id) => checks.filter((check) => check.id === id));
-}
-
-/** Two ways to take secrets out: `known` those of the configuration, `everything` also what only looks like one. */
-function secretsOf({ config }: LoadedConfig): Record<"known" | "everything", (text: string) => string> {
-  const redactor = createRedactor();
-  const secrets = secretValuesOf(config);
-  for (const secret of secrets) redactor.addSecret(secret);
-  const known = (text: string) =>
-    secrets.reduce((rest, secret) => rest.replaceAll(secret, "[REDACTED]"), text);
-  return { known, everything: (text) => redactor.text(known(text)) };
 }
 
 /** The last look before anything is told: whatever a peer or a system has put into a text. */

@@ -1,30 +1,20 @@
 /** Does each MCP server answer as one? A real handshake with every binding that would be served. */
-import { type Channel, ExecutableNotFoundError, StdioStartError } from "../channels/mod.ts";
 import { type Binding, MAIN_CHANNEL } from "../config/mod.ts";
-import type { Route } from "../net/mod.ts";
 import { activeBindings } from "../sandbox/mod.ts";
-import { again, type Context, shortened } from "./context.ts";
-import { CheckTimeoutError, withinLimit } from "./deadline.ts";
-import { type FailureCause, type HandshakeResult, shakeHands } from "./handshake.ts";
-import { openHttp, openStdio } from "./open_channel.ts";
+import { again, type Context } from "./context.ts";
+import type { FailureCause } from "./handshake.ts";
+import { meet, type Outcome } from "./meet.ts";
 import { type Check, fail, type Hop, pass, skip, warn } from "./report.ts";
 import { shownTarget } from "./shown_target.ts";
 
 /** A child may have to install itself first. */
 const STDIO_LIMIT_MS = 30_000;
 const HTTP_LIMIT_MS = 10_000;
-/** How long a child may take to end by itself. */
-const GRACE_MS = 2_000;
-/** What a channel says of a child that has ended, behind all else. */
-const LAST_STDERR = /; last stderr: (.*)$/s;
 const WHY = "Every command ends at this server; one that does not complete the handshake answers no call.";
-
-/** What became of one binding, with what its child said last. */
-type Outcome = HandshakeResult & { readonly lastWords?: string };
 
 /** The handshake with `main`, and its tools. */
 export async function checkMain(context: Context, binding: Binding, signal: AbortSignal): Promise<Check[]> {
-  return mainChecks(await meet(context, binding, signal), context, binding);
+  return mainChecks(await meetWithin(context, binding, signal), context, binding);
 }
 
 /** The same with all others, in one check. */
@@ -54,7 +44,7 @@ async function describe(
   binding: Binding,
   signal: AbortSignal,
 ): Promise<{ readonly isWell: boolean; readonly text: string; readonly hops: readonly Hop[] }> {
-  const outcome = await meet(context, binding, signal);
+  const outcome = await meetWithin(context, binding, signal);
   const hops = outcome.hops.map(({ name, ms }) => ({ name: `${binding.channel}: ${name}`, ms }));
   const said = (text: string) => `channel ${binding.channel} (${shownTarget(binding)}): ${text}`;
   if (outcome.type === "locked") return { isWell: true, text: said("asks for authorization"), hops };
@@ -66,45 +56,8 @@ async function describe(
   return { isWell: typeof outcome.tools === "number", text: said(`${serverName(outcome)}, ${tools}`), hops };
 }
 
-/** Opens a binding, shakes hands and takes it down again, whatever happens. */
-async function meet(context: Context, binding: Binding, signal: AbortSignal): Promise<Outcome> {
-  const limitMs = binding.transport === "stdio" ? STDIO_LIMIT_MS : HTTP_LIMIT_MS;
-  let channel: Channel | undefined;
-  const lastWords = () => {
-    const reason = channel?.transport === "stdio" ? channel.health().reason : "";
-    const words = LAST_STDERR.exec(reason)?.[1] ?? "";
-    return words === "" ? {} : { lastWords: `last words on stderr: ${shortened(context.redact(words))}` };
-  };
-  try {
-    channel = await open(context, binding);
-    if (channel === undefined) return failed("not asked: the certificates cannot be used");
-    const started = channel;
-    await started.start();
-    const result = await withinLimit(limitMs, signal, (limited) => shakeHands(started, limited));
-    return result.type === "failed"
-      ? { ...result, detail: shortened(context.redact(result.detail)), ...lastWords() }
-      : result;
-  } catch (error) {
-    if (error instanceof CheckTimeoutError) {
-      return { ...failed(`did not complete the handshake within ${limitMs / 1000} s`), ...lastWords() };
-    }
-    if (error instanceof ExecutableNotFoundError || error instanceof StdioStartError) {
-      return failed(shortened(context.redact(error.message)));
-    }
-    throw error;
-  } finally {
-    await channel?.stop(GRACE_MS);
-  }
-}
-
-function failed(detail: string): Extract<HandshakeResult, { type: "failed" }> {
-  return { type: "failed", detail, cause: "way", hops: [] };
-}
-
-async function open(context: Context, binding: Binding): Promise<Channel | undefined> {
-  if (binding.transport === "stdio") return await openStdio(context, binding);
-  const route: Route | undefined = context.routes?.channels[binding.channel];
-  return route === undefined ? undefined : openHttp(context, binding, route);
+function meetWithin(context: Context, binding: Binding, signal: AbortSignal): Promise<Outcome> {
+  return meet(context, binding, signal, binding.transport === "stdio" ? STDIO_LIMIT_MS : HTTP_LIMIT_MS);
 }
 
 function mainChecks(outcome: Outcome, context: Context, binding: Binding): Check[] {
@@ -182,7 +135,7 @@ const HTTP_STEPS: Readonly<Record<FailureCause, readonly string[]>> = {
 };
 
 /** Name and version as the server gave them, and the protocol that was agreed on. */
-function serverName({ server }: Extract<HandshakeResult, { type: "done" }>): string {
+function serverName({ server }: Extract<Outcome, { type: "done" }>): string {
   const name = [server.name, server.version].filter((part) => part !== undefined && part !== "").join(" ");
   return `${name === "" ? "a server without a name" : name} speaks MCP ${server.protocolVersion}`;
 }

@@ -7,3 +7,4 @@ export { examine } from "./examine.ts";
 export type { DoctorRequest, SetupPage } from "./context.ts";
 export type { Check, CheckId, CheckStatus, DoctorReport, Hop } from "./report.ts";
 export { reportDocument, reportText } from "./report_text.ts";
+export { type TargetTrial, tryMainTarget } from "./try_main_target.ts";

@@ -19,7 +19,7 @@ import { type Context, SILENT_LOG } from "./context.ts";
  * @param wrap looks at what passes
  */
 export function openHttp(
-  { config }: Context,
+  { config }: Pick<Context, "config">,
   { channel, url }: HttpBinding,
   route: Route,
   wrap: (client: HttpClient) => HttpClient = (client) => client,
@@ -38,14 +38,17 @@ export function openHttp(
  * Prepares a binding's child process; `start()` starts it.
  * @throws {ExecutableNotFoundError} when there is no such program
  */
-export async function openStdio({ loaded, request }: Context, binding: StdioBinding): Promise<Channel> {
+export async function openStdio(
+  { env, secretNames }: Pick<Context, "env" | "secretNames">,
+  binding: StdioBinding,
+): Promise<Channel> {
   return createStdioChannel(
     {
       name: binding.channel,
-      argv: childWords(binding, await findProgram(childProgram(binding), request.env)),
+      argv: childWords(binding, await findProgram(childProgram(binding), env)),
       command: binding.command,
-      env: childEnvironment(binding, request.env, loaded.secretNames),
-      killProgram: await killProgram(request.env),
+      env: childEnvironment(binding, env, secretNames),
+      killProgram: await killProgram(env),
       // One child tells enough; nobody waits for a second one.
       restartWaitMs: 0,
       backoffMinMs: 60_000,

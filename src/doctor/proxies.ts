@@ -34,7 +34,7 @@ export async function checkProxies(context: Context, routes: Routes, signal: Abo
     return pass("proxies", `${proxied.length} of ${proxied.length} ways work`, { evidence, hops });
   }
   const next = [
-    "check address, user and password of the proxy; they belong into http-proxy or HTTPS_PROXY, best as env:NAME",
+    "check address, user and password of the proxy; they belong in http-proxy or HTTPS_PROXY, best as env:NAME",
     "a host that needs no proxy: list it in NO_PROXY (it counts for proxies of the environment only)",
     again(context),
   ];

@@ -67,6 +67,8 @@ export interface DoctorReport {
   readonly checks: readonly Check[];
   /** The command that serves the tunnel (D-7). */
   readonly runCommand: string;
+  /** The command that asks again, at length. */
+  readonly doctorCommand: string;
   /** One line for a colleague: no names, ids, hosts, paths or texts of peers. */
   readonly summaryLine: string;
 }

@@ -33,12 +33,15 @@ export function reportText(report: DoctorReport, detail: "brief" | "explained"):
   const end = isWell(report)
     ? ["RESULT ok", `NEXT   ${report.runCommand}`]
     : ["RESULT fail", `FAILED_CHECKS ${failed.join(",")}`, "EXIT_CODE 2"];
+  const isHidden = detail === "brief" &&
+    report.checks.some(({ status }) => status === "FAIL" || status === "WARN");
+  const explain = isHidden ? [`EXPLAIN ${report.doctorCommand}`] : [];
   const blocks = detail === "brief"
     ? []
     : report.checks.filter(({ status, why, evidence, next }) =>
       status !== "PASS" && (why ?? evidence ?? next) !== undefined
     ).map(explanation);
-  return [...lines, "", ...end, `SUMMARY ${report.summaryLine}`, ...blocks].join("\n") + "\n";
+  return [...lines, "", ...end, ...explain, `SUMMARY ${report.summaryLine}`, ...blocks].join("\n") + "\n";
 }
 
 function timesText(hops: readonly Hop[]): string {

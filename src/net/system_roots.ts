@@ -5,6 +5,7 @@ import { type ReadFile, readPem } from "./pem.ts";
 export interface SystemTrust {
   readonly enabled: boolean;
   readonly source: string;
+  /** Files, and folders as a whole: what distributions put into one is hundreds of files. */
   readonly source_paths?: readonly string[];
   readonly fallback_note?: string;
 }
@@ -31,25 +32,27 @@ export async function loadSystemRoots(
   readFile: ReadFile,
   listFolder: ListFolder,
 ): Promise<SystemRoots> {
-  const paths: string[] = [];
+  const paths: { readonly source: string; readonly path: string }[] = [];
   const unread: string[] = [];
-  if (variables.SSL_CERT_FILE) paths.push(variables.SSL_CERT_FILE);
+  const { SSL_CERT_FILE: file } = variables;
+  if (file) paths.push({ source: file, path: file });
   for (const folder of (variables.SSL_CERT_DIR ?? "").split(":").filter((path) => path !== "")) {
     try {
-      paths.push(...(await listFolder(folder)).map((name) => `${folder}/${name}`));
+      const names = await listFolder(folder);
+      paths.push(...names.map((name) => ({ source: folder, path: `${folder}/${name}` })));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       unread.push(folder);
     }
   }
   let caPem = "";
-  const used: string[] = [];
-  for (const path of paths) {
+  const used = new Set<string>();
+  for (const { source, path } of paths) {
     try {
       const blocks = (await readPem(path, "system roots", readFile)).filter(({ label }) =>
         label === "CERTIFICATE"
       );
-      if (blocks.length > 0) used.push(path);
+      if (blocks.length > 0) used.add(source);
       for (const { text } of blocks) if (!caPem.includes(text)) caPem += text;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -57,7 +60,7 @@ export async function loadSystemRoots(
     }
   }
   if (paths.length === 0 && unread.length === 0) return { caPem, report: { enabled: true, source: SOURCE } };
-  const report = { enabled: true, source: SOURCE, source_paths: used };
+  const report = { enabled: true, source: SOURCE, source_paths: [...used] };
   if (unread.length === 0) return { caPem, report };
   return { caPem, report: { ...report, fallback_note: `not readable: ${unread.join(", ")}` } };
 }

@@ -1,7 +1,7 @@
-import { formatProblem, parseProfileName, profilePath } from "../config/mod.ts";
+import { formatProblem, parseProfileName, profilePath, whyRefused } from "../config/mod.ts";
 import { checkProfile, type ProfileFindings } from "./check_profile.ts";
 import type { Editor } from "./editor.ts";
-import { ProfileError, whyRefused } from "./profile_error.ts";
+import { ProfileError } from "./profile_error.ts";
 import { ensureProfileDir, readProfile, type StoredProfile } from "./profile_store.ts";
 import { readIfThere, removeIfThere, writeOwn } from "./put_file.ts";
 import { exampleOf, renderSample } from "./render_sample.ts";

@@ -1,6 +1,6 @@
-import { parseProfileName, PROFILE_EXTENSION, profilePath, suggestName } from "../config/mod.ts";
+import { parseProfileName, PROFILE_EXTENSION, profilePath, suggestName, whyRefused } from "../config/mod.ts";
 import { InvalidValueError } from "../config/mod.ts";
-import { ProfileError, whyRefused } from "./profile_error.ts";
+import { ProfileError } from "./profile_error.ts";
 import { putFile, readText, type WriteMode } from "./put_file.ts";
 
 export type { WriteMode } from "./put_file.ts";

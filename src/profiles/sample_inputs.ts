@@ -5,6 +5,7 @@ import {
   parseListenAddress,
   parseUrlPath,
   quote,
+  quoteUrl,
   shownUrlPath,
 } from "../config/mod.ts";
 import { literalArgument, literalInUrl } from "./literal_text.ts";
@@ -95,7 +96,7 @@ export function checkTarget(
 
 function checkUrl(text: string, flag: string): void {
   if (isReference(text)) return checkReference(text, flag);
-  checked(flag, () => "", () => checkHttpUrl(text));
+  checked(flag, () => quoteUrl(text), () => checkHttpUrl(text));
   const literal = literalInUrl(text);
   if (literal !== undefined) throw literalError(flag, literal);
 }

@@ -1,5 +1,5 @@
-import { profileJsonSchema } from "../config/mod.ts";
-import { whyRefused } from "./profile_error.ts";
+import { profileJsonSchema, whyRefused } from "../config/mod.ts";
+
 import { putFile, readIfThere } from "./put_file.ts";
 
 /**

@@ -11,6 +11,7 @@ import {
   type ProcessGroupEvent,
   runStartupProbe,
   type StartupProbe,
+  type StdioChannel,
 } from "../channels/mod.ts";
 import type { Binding, StdioBinding } from "../config/mod.ts";
 import { DIRECT_ROUTE, originOf } from "../net/mod.ts";
@@ -26,7 +27,7 @@ import {
 } from "../ops/agent_side.ts";
 import { VERSION } from "../version.ts";
 import { childWords } from "./child_words.ts";
-import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
+import type { AgentStart, FromAgent, Handshakes, ToAgent } from "./messages.ts";
 import { activeBindings } from "./permissions.ts";
 import { ProxyHealth } from "./proxy_health.ts";
 import type { Refusal } from "./refusals.ts";
@@ -94,7 +95,9 @@ class AgentHost {
   }
 
   hear(message: ToAgent): void {
-    if (message.type === "start") void this.#begin(message.start, new SharedCounts(message.counts));
+    if (message.type === "ask_handshakes") {
+      this.tell({ type: "handshakes", number: message.number, handshakes: this.#handshakes() });
+    } else if (message.type === "start") void this.#begin(message.start, new SharedCounts(message.counts));
     else if (message.type === "ask") this.#answer(message.number);
     else if (message.type === "log_level") this.#batchLog.setLevel(message.level);
     else if (message.type === "renew_tls") this.#renewTls(message.routes);
@@ -166,6 +169,14 @@ class AgentHost {
     });
   }
 
+  #handshakes(): Handshakes {
+    const made = [...this.#bound].flatMap(([name, { stdio }]) => {
+      const texts = stdio?.handshake();
+      return texts === undefined ? [] : [[name, texts] as const];
+    });
+    return Object.fromEntries(made);
+  }
+
   /** Channels of a configuration: those that are bound as they were are taken over, the others are made. */
   #bind(start: AgentStart, clients: RouteClients): Map<string, BoundChannel> {
     const bound = new Map<string, BoundChannel>();
@@ -186,13 +197,14 @@ class AgentHost {
   #makeChannel(start: AgentStart, binding: Binding, clients: RouteClients): Omit<BoundChannel, "madeFrom"> {
     const name = binding.channel;
     if (binding.transport === "stdio") {
-      return { channel: this.#stdioChannel(start, binding), http: undefined };
+      const stdio = this.#stdioChannel(start, binding);
+      return { channel: stdio, http: undefined, stdio };
     }
     const { extraHeaders, discoveryExtraHeaders } = start.config.mcp;
     const options = { name, url: binding.url, extraHeaders, discoveryExtraHeaders };
     const log = this.#batchLog.log.with({ component: "mcpclient" });
     const channel = createHttpChannel(options, clients.channel(name), log);
-    return { channel, http: channel };
+    return { channel, http: channel, stdio: undefined };
   }
 
   get #channels(): Channel[] {
@@ -294,9 +306,11 @@ class AgentHost {
     this.#proxies?.trust(routes.controlPlane.tls.caPem);
   }
 
-  #stdioChannel(start: AgentStart, binding: StdioBinding): Channel {
+  #stdioChannel(start: AgentStart, binding: StdioBinding): StdioChannel {
     const executable = start.executables[binding.channel];
     if (executable === undefined) throw new Error(`no executable for channel "${binding.channel}"`);
+    const before = this.#bound.get(binding.channel)?.stdio;
+    const handshake = before === undefined ? start.handshakes?.[binding.channel] : before.handshake();
     return createStdioChannel(
       {
         name: binding.channel,
@@ -304,8 +318,10 @@ class AgentHost {
         command: binding.command,
         env: start.childEnvironments[binding.channel] ?? {},
         concurrency: start.config.mcp.stdioConcurrency,
+        sendInitialized: start.config.mcp.stdioSendInitializedNotification,
         killProgram: start.killProgram,
         onProcessGroup: (event) => this.#noteGroup(event),
+        ...(handshake === undefined ? {} : { handshake }),
       },
       this.#batchLog.log.with({ component: "mcpclient" }),
       this.#metrics,
@@ -390,6 +406,8 @@ interface BoundChannel {
   readonly channel: Channel;
   /** The same channel where its target is reached over HTTP. */
   readonly http: HttpChannel | undefined;
+  /** The same channel where its target is a child process. */
+  readonly stdio: StdioChannel | undefined;
 }
 
 /** Everything that a channel is made from and that is not handed to it later. */
@@ -398,9 +416,11 @@ function essenceOf(
   binding: Binding,
 ): unknown {
   const { channel } = binding;
-  const { stdioConcurrency, extraHeaders, discoveryExtraHeaders } = config.mcp;
+  const { stdioConcurrency, stdioSendInitializedNotification, extraHeaders, discoveryExtraHeaders } =
+    config.mcp;
   if (binding.transport === "stdio") {
-    return [binding, executables[channel], childEnvironments[channel], stdioConcurrency];
+    const way = [stdioConcurrency, stdioSendInitializedNotification];
+    return [binding, executables[channel], childEnvironments[channel], ...way];
   }
   // Certificates and roots are renewed in place.
   const { tls: _tls, ...way } = routes.channels[channel] ?? DIRECT_ROUTE;

@@ -15,8 +15,8 @@ import type { SpawnedAgent } from "./spawn_agent.ts";
 
 /** How long a new agent may take to come up beside the old one. */
 const START_LIMIT_MS = 15_000;
-/** How long its first word on how it is doing is waited for. */
-const FIRST_WORD_MS = 1_000;
+/** How long an agent may take to answer a question on the way from one to the next. */
+const ANSWER_MS = 1_000;
 
 export interface AgentSuccessionOptions {
   /** What the first agent is started with. */
@@ -153,7 +153,10 @@ export class AgentSuccession {
     const limitMs = this.#start.config.drainTimeoutMs;
     const next = this.#createThread(start, permissions, { keeper: before.lendKeeper() });
     try {
-      await inTime(next.start());
+      // Asked for when the new one has loaded: from then on there is hardly time for another.
+      await next.ask(START_LIMIT_MS);
+      const handshakes = await before.handshakes(ANSWER_MS);
+      await inTime(next.start(handshakes));
     } catch (error) {
       await next.close();
       before.ownKeeper();
@@ -167,7 +170,7 @@ export class AgentSuccession {
     });
     this.#retiring.set(before, this.#retire(before, limitMs));
     // The agent's own word is fresher than what the one before said.
-    await next.ask(FIRST_WORD_MS);
+    await next.ask(ANSWER_MS);
     if (this.#ending) throw new Error("a stop was requested");
   }
 

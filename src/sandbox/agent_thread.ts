@@ -8,7 +8,7 @@ import { Keeper } from "./keeper.ts";
 import { keeperRights } from "./keeper_rights.ts";
 import { killGroups } from "./kill_groups.ts";
 import { learnableHosts } from "./learned_hosts.ts";
-import type { AgentStart, FromAgent, ToAgent } from "./messages.ts";
+import type { AgentStart, FromAgent, Handshakes, ToAgent } from "./messages.ts";
 import type { PermissionSet } from "./permissions.ts";
 import type { Routes } from "./routes.ts";
 import { SharedCounts } from "./shared_counts.ts";
@@ -67,9 +67,6 @@ type Snapshot = Extract<FromAgent, { type: "snapshot" }>;
 export class AgentThread {
   readonly #options: AgentThreadOptions;
   #startWith: AgentStart;
-  #permissions: PermissionSet;
-  /** Is told the summary of an agent that ends in favour of the next one. */
-  #handover: ((summary: AgentSummary | undefined) => void) | undefined;
   #port: MessagePort;
   #agent: SpawnedAgent | undefined;
   #keeper: Keeper | undefined;
@@ -84,6 +81,7 @@ export class AgentThread {
   #started = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<AgentSummary>();
   readonly #asked = new Map<number, (snapshot: Snapshot) => void>();
+  readonly #askedHandshakes = new Map<number, (handshakes: Handshakes) => void>();
   readonly #reconfiguring = new Map<number, PromiseWithResolvers<string>>();
   #nextNumber = 1;
   #ending = false;
@@ -95,7 +93,6 @@ export class AgentThread {
   constructor(options: AgentThreadOptions) {
     this.#options = options;
     this.#startWith = options.start;
-    this.#permissions = options.permissions;
     this.#keeper = options.keeper;
     const agent = options.agent ?? this.#spawn();
     this.#agent = agent;
@@ -113,10 +110,11 @@ export class AgentThread {
 
   /**
    * Starts the agent and resolves when its channels are up and it polls.
+   * @param handshakes of the agent whose place it takes
    * @throws {Error} with the agent's own words when it could not start
    */
-  async start(): Promise<void> {
-    this.#send({ type: "start", start: this.#startWith, counts: this.#counts });
+  async start(handshakes: Handshakes = {}): Promise<void> {
+    this.#send({ type: "start", start: { ...this.#startWith, handshakes }, counts: this.#counts });
     await this.#started.promise;
     this.#askedAt = undefined;
     this.#beatAfter(this.#options.heartbeatMs ?? HEARTBEAT_MS);
@@ -151,6 +149,21 @@ export class AgentThread {
     }
   }
 
+  /** The handshakes that connectors have made with stdio servers; none when the agent does not say in time. */
+  async handshakes(limitMs: number): Promise<Handshakes> {
+    const number = this.#nextNumber++;
+    const { promise, resolve } = Promise.withResolvers<Handshakes>();
+    this.#askedHandshakes.set(number, resolve);
+    const timer = setTimeout(() => resolve({}), limitMs);
+    this.#send({ type: "ask_handshakes", number });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#askedHandshakes.delete(number);
+    }
+  }
+
   /** Hands changed certificates, keys and roots to the agent, and to every agent after it. */
   renewTls(routes: Routes): void {
     this.#startWith = { ...this.#startWith, routes };
@@ -175,31 +188,6 @@ export class AgentThread {
     if (error === "") return;
     this.#startWith = before;
     throw new Error(error);
-  }
-
-  /**
-   * Replaces the agent by one with other rights, once it has ended what it has; commands that come meanwhile wait at the
-   * control plane. Does nothing when the agent is being stopped.
-   * @param drainLimitMs what still runs after this long is answered with a failure
-   */
-  async widen(permissions: PermissionSet, drainLimitMs: number): Promise<void> {
-    if (this.#ending) return;
-    this.#permissions = permissions;
-    const { promise, resolve } = Promise.withResolvers<AgentSummary | undefined>();
-    this.#handover = resolve;
-    this.#send({ type: "drain", limitMs: drainLimitMs });
-    const summary = await promise;
-    this.#handover = undefined;
-    // It hung and has been replaced, with the new rights; or a stop has come meanwhile.
-    if (summary === undefined || this.#ending) return;
-    clearTimeout(this.#heartbeat);
-    this.#predecessors = sum(this.#predecessors, summary);
-    this.#counts = SharedCounts.memory();
-    this.#lastSummary = emptySummary();
-    this.#agent?.terminate();
-    this.#agent = undefined;
-    this.#options.hooks.onReplaced(0, emptySummary());
-    await this.#startNext();
   }
 
   /** Hands the keeper over to a thread that comes after this one; this one goes on using it. */
@@ -262,10 +250,10 @@ export class AgentThread {
   }
 
   #spawn(): SpawnedAgent {
-    const { entry, sandbox } = this.#options;
+    const { entry, permissions, sandbox } = this.#options;
     return this.#keeper === undefined
-      ? spawnAgent(this.#permissions, sandbox, entry)
-      : this.#keeper.spawn(entry ?? AGENT_ENTRY, this.#permissions);
+      ? spawnAgent(permissions, sandbox, entry)
+      : this.#keeper.spawn(entry ?? AGENT_ENTRY, permissions);
   }
 
   #watchFor(agent: SpawnedAgent): void {
@@ -302,7 +290,9 @@ export class AgentThread {
     } else if (message.type === "process_groups") this.#groups = message.groups;
     else if (message.type === "started") this.#started.resolve();
     else if (message.type === "start_failed") this.#started.reject(new Error(message.error));
-    else if (message.type === "reconfigured") {
+    else if (message.type === "handshakes") {
+      this.#askedHandshakes.get(message.number)?.(message.handshakes);
+    } else if (message.type === "reconfigured") {
       this.#reconfiguring.get(message.number)?.resolve(message.error);
     } else if (message.type === "judge_origin") {
       const refusal = hooks.onJudgeOrigin?.(message.origin) ?? "";
@@ -315,8 +305,7 @@ export class AgentThread {
     else {
       this.#groups = [];
       hooks.onMetrics(message.metrics);
-      if (this.#handover !== undefined && !this.#ending) this.#handover(message.summary);
-      else this.#stopped.resolve(sum(this.#predecessors, message.summary));
+      this.#stopped.resolve(sum(this.#predecessors, message.summary));
     }
   }
 
@@ -364,12 +353,6 @@ export class AgentThread {
     this.#groups = [];
     this.#lastSummary = emptySummary();
     this.#options.hooks.onReplaced(lost, unseen);
-    this.#handover?.(undefined);
-    await this.#startNext();
-    this.#options.log.warn("agent thread replaced");
-  }
-
-  async #startNext(): Promise<void> {
     const agent = this.#agent = this.#spawn();
     this.#port.close();
     this.#port = agent.port;
@@ -379,6 +362,7 @@ export class AgentThread {
     for (const { resolve } of this.#reconfiguring.values()) resolve("");
     try {
       await this.start();
+      this.#options.log.warn("agent thread replaced");
     } catch (error) {
       this.#crashed(error instanceof Error ? error.message : "agent thread could not be started again");
     }

@@ -1,5 +1,6 @@
 /** What main thread and agent thread say to each other; plain data only. */
 import type { AgentSummary } from "../agent/mod.ts";
+import type { HandshakeTexts } from "../channels/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
 import type { Routes } from "./routes.ts";
 import type { AgentStatus, LogLevel, LogRecord, MetricSnapshot, TimelineEntry } from "../ops/mod.ts";
@@ -16,7 +17,11 @@ export interface AgentStart {
   readonly routes: Routes;
   /** Program that signals process groups, if the machine has one. */
   readonly killProgram: string | undefined;
+  /** Handshakes that connectors made with the agent before this one, by stdio channel. */
+  readonly handshakes?: Handshakes;
 }
+
+export type Handshakes = Readonly<Record<string, HandshakeTexts>>;
 
 export type ToAgent =
   /** `counts` is memory of {@link SharedCounts}. */
@@ -27,6 +32,8 @@ export type ToAgent =
   /** Certificates, keys or roots have changed; nothing else about the routes has. */
   | { readonly type: "renew_tls"; readonly routes: Routes }
   /** Everything may have changed that the rights of this thread are enough for. Answered with the same number. */
+  /** Answered by `handshakes` with the same number. */
+  | { readonly type: "ask_handshakes"; readonly number: number }
   | { readonly type: "reconfigure"; readonly number: number; readonly start: AgentStart }
   /** `refusal` is undefined when the origin may be contacted; otherwise it says what would allow it. */
   | { readonly type: "origin_judged"; readonly number: number; readonly refusal: string | undefined }
@@ -57,6 +64,7 @@ export type FromAgent =
   | { readonly type: "reconfigured"; readonly number: number; readonly error: string }
   /** OAuth metadata is said to be at an origin that is not configured; answered by `origin_judged`. */
   | { readonly type: "judge_origin"; readonly number: number; readonly origin: string }
+  | { readonly type: "handshakes"; readonly number: number; readonly handshakes: Handshakes }
   /** The control plane refuses the API key: it may have been replaced by another one. */
   | { readonly type: "key_refused" }
   | { readonly type: "stopped"; readonly summary: AgentSummary; readonly metrics: MetricSnapshot };

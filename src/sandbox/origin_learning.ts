@@ -15,6 +15,8 @@ export interface OriginLearningParts {
   readonly programs: readonly string[];
   /** Replaces the agent by one with these rights, without a loss. */
   readonly widen: (permissions: PermissionSet) => Promise<void>;
+  /** See {@link netGrants}. */
+  readonly mayGrant: (host: string) => boolean;
   readonly countRefusal: () => void;
   readonly log: Log;
 }
@@ -24,7 +26,7 @@ export class OriginLearning {
   readonly #parts: OriginLearningParts;
   readonly #learned = new Set<string>();
   readonly #refused = new Set<string>();
-  /** Whether this process may pass the rights on; asked for while it still has them. */
+  /** Whether this process may pass the rights on. */
   readonly #canGrant: boolean;
   #permissions: PermissionSet;
   #widening: Promise<void> | undefined;
@@ -32,7 +34,7 @@ export class OriginLearning {
   constructor(parts: OriginLearningParts) {
     this.#parts = parts;
     this.#permissions = derivePermissions(parts.config, parts.programs);
-    this.#canGrant = learnableHosts(parts.config).every(mayReach);
+    this.#canGrant = learnableHosts(parts.config).every(parts.mayGrant);
   }
 
   /** The agent's set with what has been learned. */
@@ -83,7 +85,14 @@ export class OriginLearning {
   }
 }
 
-function mayReach(host: string): boolean {
-  const right = host === "*" ? { name: "net" as const } : { name: "net" as const, host };
-  return Deno.permissions.querySync(right).state === "granted";
+/**
+ * Which hosts this process may pass the right to reach on; to be asked while the main thread still has its rights.
+ * @returns answers for the hosts of `learnableHosts`, also later
+ */
+export function netGrants(config: RunConfig): (host: string) => boolean {
+  const isGranted = (right: Deno.NetPermissionDescriptor) =>
+    Deno.permissions.querySync(right).state === "granted";
+  if (isGranted({ name: "net" })) return () => true;
+  const hosts = learnableHosts(config).filter((host) => host !== "*" && isGranted({ name: "net", host }));
+  return (host) => hosts.includes(host);
 }

@@ -26,7 +26,7 @@ import { findPrograms, programPaths, type Programs } from "./find_programs.ts";
 import { activeBindings, derivePermissions, type PermissionSet } from "./permissions.ts";
 import { Reloader, type ReloadReason, type ReloadResult } from "./reload.ts";
 import { routesOf } from "./routes.ts";
-import { OriginLearning } from "./origin_learning.ts";
+import { netGrants, OriginLearning } from "./origin_learning.ts";
 import type { SpawnedAgent } from "./spawn_agent.ts";
 import { TlsFileReader, type TlsFiles } from "./tls_files.ts";
 
@@ -104,6 +104,7 @@ export class RunningService implements Service {
   readonly #agents: AgentSuccession;
   readonly #reloader: Reloader;
   readonly #crash = Promise.withResolvers<string>();
+  readonly #mayGrant: (host: string) => boolean;
   #learning: OriginLearning;
   #listener: OperatorListener | undefined;
   #ended: Promise<ServiceEnd> | undefined;
@@ -138,6 +139,7 @@ export class RunningService implements Service {
     });
     this.#tlsFiles = tls.files;
     this.#tls = tls.first;
+    this.#mayGrant = netGrants(config);
     this.#learning = this.#learningFor(config, programs);
     this.#agents = new AgentSuccession({
       start: this.#startOf(config, programs, tls.first, secretNames),
@@ -262,6 +264,7 @@ export class RunningService implements Service {
       config,
       programs: programPaths(programs),
       widen: (wider) => this.#widen(wider, () => this.#learning === learning),
+      mayGrant: this.#mayGrant,
       countRefusal: () => this.#own.count("sandbox_refusals_total", { kind: "origin" }),
       log: this.log,
     });

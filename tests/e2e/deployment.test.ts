@@ -15,7 +15,11 @@ import {
   unitSettings,
 } from "../support/deployment_files.ts";
 import { Folder } from "../support/e2e_folder.ts";
-import { tunnelClientEnd } from "../support/e2e_program.ts";
+import { call } from "../support/e2e_json_rpc.ts";
+import { Program, tunnelClientEnd, tunnelClientWords } from "../support/e2e_program.ts";
+import { TestRelay } from "../support/e2e_relay.ts";
+import { Place } from "../support/sandbox_profiles.ts";
+import { canFilter, seccompFilter } from "../support/seccomp_filter.ts";
 
 const HAS_SYSTEMD = await exists("systemd-analyze");
 const MUST_RUN = Deno.env.get("REQUIRE_ALL") === "1";
@@ -134,6 +138,37 @@ systemdTest(`systemd-analyze security rates unit and drop-in at ${EXPOSURE_LIMIT
   const exposure = Number(/Overall exposure level[^:]*: ([\d.]+)/.exec(text)?.[1]);
   assert.ok(exposure <= EXPOSURE_LIMIT, `${exposure}`);
   assert.match(text, /IPAddressDeny=[^\n]*\S/);
+});
+
+const CAN_FILTER = HAS_SYSTEMD && await canFilter();
+Deno.test({
+  name: `the program serves under the unit's SystemCallFilter${
+    CAN_FILTER ? "" : " (not possible on this machine)"
+  }`,
+  ignore: !CAN_FILTER,
+  async fn() {
+    await using folder = new Folder();
+    await using relay = await TestRelay.start();
+    await using place = new Place("files", folder, relay);
+    await place.write();
+    const unit = unitSettings(await sample("systemd/tunnel-client.service"));
+    const filter = folder.file("filter.bpf");
+    await Deno.writeFile(filter, await seccompFilter(unit.get("Service.SystemCallFilter")!));
+    const script =
+      'exec 9<"$1"; shift; exec bwrap --bind / / --dev /dev --proc /proc --die-with-parent --seccomp 9 "$@"';
+    const under = (words: readonly string[]) => ["/bin/sh", "-c", script, "sh", filter, "--", ...words];
+    await using forbidden = new Program(under(["chown", "0", filter]));
+    assert.match((await forbidden.ended()).stderr, /not permitted/, "the filter is in force");
+    const words = [...tunnelClientWords(), "run", `--profile-file=${place.path}`];
+    await using program = new Program(under(words), { env: place.env });
+    const pid = await program.until("the PID file", async () => await folder.read("agent.pid"));
+    await relay.polled();
+    const answer = await call(relay.mcpUrl, 1, "tools/call", { a: 1 });
+    assert.equal(answer.error, undefined);
+    Deno.kill(Number(pid), "SIGTERM");
+    const { code, stderr } = await program.ended();
+    assert.equal(code, 0, stderr);
+  },
 });
 
 // Docker

@@ -311,11 +311,20 @@ Deno.test("dev proxy says which port is taken, and leaves nothing behind", async
   const args = ["dev", "proxy", `--mcp-server-url=${target.url}`, `--url-file=${folder.file("proxy.json")}`];
   const ingress = await tunnelClientEnd([...args, `--listen=127.0.0.1:${target.port}`]);
   assert.equal(ingress.code, 1);
-  assert.equal(ingress.stderr, `listen on 127.0.0.1:${target.port}: address already in use\n`);
+  assert.equal(
+    ingress.stderr,
+    `listen on 127.0.0.1:${target.port}: address already in use; choose another one\n`,
+  );
   const health = await tunnelClientEnd([...args, `--health-listen-addr=127.0.0.1:${target.port}`]);
   assert.equal(health.code, 1);
   assert.match(health.stderr, /address already in use/);
   assert.equal(await folder.exists("proxy.json"), false);
+});
+
+Deno.test("dev proxy names the flag that was typed, not the one of run [issue 5 §1]", async () => {
+  const end = await tunnelClientEnd(["dev", "proxy", "--mcp-server-url=wiki"]);
+  assert.equal(end.code, 1);
+  assert.match(end.stderr, /^configure tunnel-client: invalid mcp\.server-url in --mcp-server-url: "wiki": /);
 });
 
 Deno.test("dev proxy carries 600 calls, 64 of them outstanding at any time", async () => {

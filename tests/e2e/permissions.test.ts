@@ -164,3 +164,48 @@ Deno.test("permissions refuses what run would refuse, with the same words", asyn
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /main channel is required/);
 });
+
+Deno.test({
+  name: "a process with exactly these rights can still learn what its policy allows [issue 6 §2]",
+  ignore: IS_BINARY,
+  async fn() {
+    await using folder = new Folder();
+    await using relay = await TestRelay.start();
+    await using other = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => Response.json({ resource: "x", authorization_servers: ["https://auth.example"] }),
+    );
+    const challenge = `Bearer resource_metadata="http://127.0.0.1:${other.addr.port}/metadata"`;
+    await using target = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => new Response(null, { status: 401, headers: { "www-authenticate": challenge } }),
+    );
+    const path = folder.file("p.yaml");
+    await Deno.writeTextFile(
+      path,
+      `control_plane:\n  base_url: "${relay.url}"\n  tunnel_id: ${relay.tunnelId}\n  api_key: env:TEST_TUNNEL_KEY\n` +
+        `mcp:\n  server_urls:\n    - channel: main\n      url: "http://127.0.0.1:${target.addr.port}/mcp"\n` +
+        `health:\n  listen_addr: "127.0.0.1:0"\nsandbox:\n  learn: same-site\n`,
+    );
+    const { process } = JSON.parse(await permissions([`--profile-file=${path}`, "--json"]));
+    await using program = new Program([
+      Deno.execPath(),
+      "run",
+      ...process.flags,
+      "--no-check",
+      "--frozen",
+      `${CHECKOUT}main.ts`,
+      "run",
+      `--profile-file=${path}`,
+    ], { env: { TEST_TUNNEL_KEY: API_KEY } });
+    await relay.polled();
+    const search = `${relay.url}/.well-known/oauth-protected-resource/v1/mcp/${relay.tunnelId}`;
+    await program.until("a search that finds the metadata", async () => {
+      const response = await fetch(search);
+      await response.body?.cancel();
+      return response.status === 200;
+    });
+    const { code, stderr } = await program.stopped();
+    assert.equal(code, 0, stderr);
+  },
+});

@@ -126,3 +126,17 @@ Deno.test("the relay refuses what would be unsafe or makes no sense, with exit c
     assert.equal(end.stdout, "");
   }));
 });
+
+Deno.test("relay says which address is taken, and what to do", async () => {
+  await using target = new Target();
+  const end = await tunnelClientEnd([
+    "relay",
+    `--tunnel-id=${TUNNEL_ID}`,
+    `--listen=127.0.0.1:${target.port}`,
+  ]);
+  assert.equal(end.code, 1);
+  assert.equal(
+    end.stderr,
+    `listen on 127.0.0.1:${target.port}: address already in use; choose another port, or 0 for any\n`,
+  );
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { call } from "../support/e2e_json_rpc.ts";
+import { call, postText } from "../support/e2e_json_rpc.ts";
 import { TestRelay } from "../support/e2e_relay.ts";
 import { result, SlowTarget, Target } from "../support/e2e_target.ts";
 import { eventually } from "../support/e2e_wait.ts";
@@ -12,6 +12,18 @@ const ignore = Deno.build.os === "windows";
 
 const bindTo = (...urls: [channel: string, target: Target][]) =>
   urls.map(([channel, { url }]) => ({ channel, url }));
+
+/** What a connector begins with. */
+async function handshake(url: string): Promise<void> {
+  const { status } = await call(url, 1, "initialize", {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "reload", version: "1" },
+  });
+  assert.equal(status, 200);
+  const notified = await postText(url, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  assert.ok(notified.status < 300, notified.text);
+}
 
 Deno.test("SIGHUP puts what changed in force under load, and no call is lost", { ignore }, async (t) => {
   await using first = new Target();
@@ -100,6 +112,7 @@ Deno.test("SIGHUP puts what changed in force under load, and no call is lost", {
 
   await t.step("a command", async () => {
     await reloading.change({ mcp: { commands: [{ channel: "tool", command: STDIO }] } });
+    await handshake(`${relay.mcpUrl}/tool`);
     const answer = await call(`${relay.mcpUrl}/tool`, 3, "result", { text: '{"ok":true}' });
     assert.deepEqual(answer.result, { ok: true });
     await load.more(20);
@@ -113,7 +126,8 @@ Deno.test("SIGHUP puts what changed in force under load, and no call is lost", {
   assert.equal(await agent.metric("config_last_reload_success"), 1);
   assert.equal(await agent.metric("agent_restarts_total"), 0);
   const received = await agent.metric("commands_received_total");
-  assert.equal(received, load.answered + 3);
+  // Besides: two calls to the channel that comes and goes, a handshake of two messages and a call to the command.
+  assert.equal(received, load.answered + 5);
   assert.equal(await agent.metric("commands_outcome_total"), received);
   assert.equal(await agent.metric("commands_in_flight"), 0);
   await reloading.stopWithoutLoss();
@@ -163,16 +177,49 @@ Deno.test("a stdio server that is bound as before goes on with its state", { ign
   await using reloading = await ReloadingAgent.serving(relay, {
     mcp: { commands: [{ channel: "main", command: STDIO }] },
   });
+  await handshake(relay.mcpUrl);
   await call(relay.mcpUrl, 1, "result", { text: "1" });
   await reloading.change({
     log: { level: "debug" },
     mcp: { commands: [{ channel: "main", command: STDIO }, { channel: "more", command: STDIO }] },
   });
+  await handshake(`${relay.mcpUrl}/more`);
   await call(`${relay.mcpUrl}/more`, 2, "result", { text: "2" });
   const lines = (await call(relay.mcpUrl, 3, "seen")).result as string[];
   assert.equal(lines.filter((line) => line.includes('"result"')).length, 1);
   await reloading.stopWithoutLoss();
 });
+
+Deno.test(
+  "connectors of a stdio server need no new handshake when another agent takes over",
+  { ignore },
+  async (t) => {
+    await using target = new Target();
+    await using relay = await TestRelay.start();
+    const commands = [{ channel: "main", command: STDIO }];
+    await using reloading = await ReloadingAgent.serving(relay, { mcp: { commands } });
+    await handshake(relay.mcpUrl);
+    const seen = async () => {
+      const answer = await call(relay.mcpUrl, 2, "seen");
+      assert.ok(answer.result, JSON.stringify(answer));
+      return answer.result as string[];
+    };
+    const handshakes = async () => (await seen()).filter((line) => line.includes('"initialize"')).length;
+
+    await t.step("by an agent with more rights", async () => {
+      await reloading.change({ mcp: { server_urls: bindTo(["extra", target]) } });
+      assert.equal(await handshakes(), 1);
+      assert.equal((await call(`${relay.mcpUrl}/extra`, 3, "tools/list")).status, 200);
+    });
+
+    await t.step("by another child in the same agent", async () => {
+      assert.equal((await reloading.change({ mcp: { stdio_concurrency: 2 } })).result, "applied");
+      assert.equal(await handshakes(), 1);
+      assert.equal((await seen()).filter((line) => line.includes('"seen"')).length, 1, "a new child");
+    });
+    await reloading.stopWithoutLoss();
+  },
+);
 
 Deno.test("a file that cannot be used changes nothing, and is told everywhere", { ignore }, async (t) => {
   await using target = new Target();

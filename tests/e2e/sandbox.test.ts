@@ -5,6 +5,7 @@ import { call } from "../support/e2e_json_rpc.ts";
 import { assertNothingLost, TestRelay } from "../support/e2e_relay.ts";
 import { result, Target } from "../support/e2e_target.ts";
 import { Gate } from "../support/e2e_wait.ts";
+import { shakeHands } from "../support/stdio_handshake.ts";
 
 const CHILD = new URL("../support/stdio_child.ts", import.meta.url).pathname;
 
@@ -76,6 +77,7 @@ Deno.test("the agent may reach what its profile names and nothing else, and says
   const refused = await agent.untilEvent("origin of oauth metadata refused");
   assert.equal(refused.origin, `http://${other.host}`);
   assert.match(String(refused.advice), /oauth_trusted_origins.*or set sandbox\.learn to same-site/);
+  await shakeHands(`${relay.mcpUrl}/child`);
   assert.deepEqual((await call(`${relay.mcpUrl}/child`, 1, "echo", { a: 1 })).result, { a: 1 });
   assert.equal((await agent.stopped()).code, 0);
 });
@@ -163,6 +165,7 @@ Deno.test("a stdio server gets the base list and its own variables; inherit_env 
       args: [`--profile-file=${profile}`],
       env: { COMPANY_TOKEN: "for others" },
     });
+    await shakeHands(relay.mcpUrl);
     const { result: env } = await call(relay.mcpUrl, 1, "env");
     assert.equal(env.GREETING, "hello");
     assert.equal(env.PATH, Deno.env.get("PATH"));
@@ -189,6 +192,7 @@ Deno.test("a wrapper gets the command as its own words, and is what the agent ma
       `      wrapper: [${JSON.stringify(wrapper)}, "two words"]\n`,
   );
   await using agent = await AgentProgram.serving(relay, { args: [`--profile-file=${profile}`] });
+  await shakeHands(relay.mcpUrl);
   assert.deepEqual((await call(relay.mcpUrl, 1, "echo", { a: 1 })).result, { a: 1 });
   assert.equal(await folder.read("words"), ["two words", ...command.split(" "), ""].join("\n"));
   const run = agent.events("agent permissions")[0]?.run as string[];
@@ -239,6 +243,7 @@ for (const [name, words] of Object.entries(WRAPPERS)) {
           `      wrapper: ${JSON.stringify(words)}\n`,
       );
       await using agent = await AgentProgram.serving(relay, { args: [`--profile-file=${profile}`] });
+      await shakeHands(relay.mcpUrl);
       assert.deepEqual((await call(relay.mcpUrl, 1, "echo", { a: 1 })).result, { a: 1 });
       assert.equal((await agent.stopped()).code, 0);
     },

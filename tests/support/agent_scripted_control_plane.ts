@@ -46,6 +46,8 @@ export interface ScriptedControlPlaneOptions {
   /** Exact value of the server-info header on every request. */
   readonly serverInfo?: string;
   readonly tunnelId?: string;
+  /** API keys that the agent may show, by default its first one. */
+  readonly acceptedKeys?: readonly string[];
 }
 
 type ReplyMaker<R extends Recorded> = (
@@ -303,7 +305,7 @@ export class ScriptedControlPlane {
   /** Every request of an agent carries these, once, and nothing beyond the published names (section 2, P-9). */
   #check(request: RawRequest): void {
     const once: [string, RegExp][] = [
-      ["Authorization", new RegExp(`^Bearer ${API_KEY}$`)],
+      ["Authorization", new RegExp(`^Bearer (?:${(this.#options.acceptedKeys ?? [API_KEY]).join("|")})$`)],
       ["Accept", /^application\/json$/],
       ["User-Agent", /^deno-tunnel-client\/\d+\.\d+\.\d+/],
       ["X-Tunnel-Client-Name", /^deno-tunnel-client$/],

@@ -13,7 +13,12 @@ export interface RequestEnd {
 
 export async function requestAll(urls: readonly string[]): Promise<RequestEnd[]> {
   const ends: RequestEnd[] = [];
-  for (const [name, client] of [["route", createRouteClient(DIRECT_ROUTE)], ["target", createTargetClient()]] as const) {
+  for (
+    const [name, client] of [["route", createRouteClient(DIRECT_ROUTE)], [
+      "target",
+      createTargetClient(),
+    ]] as const
+  ) {
     for (const url of urls) ends.push({ client: name, url, end: await endOf(client, url) });
     client.close();
   }

@@ -7,6 +7,7 @@ import type { Program } from "./e2e_program.ts";
 import { API_KEY } from "./e2e_agent.ts";
 import type { TestRelay } from "./e2e_relay.ts";
 import { Target } from "./e2e_target.ts";
+import { shakeHands } from "./stdio_handshake.ts";
 
 const CHILD = new URL("./stdio_child.ts", import.meta.url).pathname;
 
@@ -99,9 +100,10 @@ export class Place implements AsyncDisposable {
   async serves(program: Program): Promise<void> {
     const { relay, folder, kind } = this;
     let polled = false;
-    void relay.relay.firstPollSeen(relay.tunnelId).then(() => polled = true);
+    void relay.relay.firstPollSeen(relay.tunnelId).then(() => polled = true, () => {});
     await program.until("the first poll", () => polled);
     const isChild = kind === "stdio" || kind === "inherit";
+    if (isChild) await shakeHands(relay.mcpUrl);
     const answer = await call(relay.mcpUrl, 1, isChild ? "echo" : "tools/call", { a: 1 });
     assert.equal(answer.error, undefined);
     if (isChild) assert.deepEqual(answer.result, { a: 1 });

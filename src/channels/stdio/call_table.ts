@@ -14,8 +14,8 @@ const TOKEN_PATH = ["params", "_meta", "progressToken"] as const;
 /** What is remembered of a call whose caller has gone. */
 export interface OwedCall {
   readonly token: JsonRpcId | undefined;
-  /** Text of the request if it was an `initialize`: its answer still counts. */
-  readonly initialize: string | undefined;
+  /** The request if it was an `initialize`: its answer still counts. */
+  readonly initialize: ChannelCall | undefined;
   /** Until then a message without an address may be this call's. */
   readonly doubtfulUntilMs: number;
 }
@@ -97,7 +97,7 @@ export class CallTable {
   owe(running: RunningCall): void {
     this.remove(running);
     const { id, token } = running.names;
-    const initialize = running.call.method === "initialize" ? running.call.text : undefined;
+    const initialize = running.call.method === "initialize" ? running.call : undefined;
     this.#owed.set(id, { token, initialize, doubtfulUntilMs: this.#doubtfulUntilMs(running) });
     if (token !== undefined) this.#owedTokens.add(token);
     if (this.#owed.size <= MAX_OWED) return;

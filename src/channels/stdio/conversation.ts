@@ -12,6 +12,7 @@ import { addresseeOf, endedSubscription } from "./addressing.ts";
 import { CallTable } from "./call_table.ts";
 import type { Clock } from "./clock.ts";
 import type { Frame } from "./frame_reader.ts";
+import { InitializationGate, initializationRequired, isSelfContained } from "./initialization_gate.ts";
 import { stdioFailure } from "./result.ts";
 import { NOT_WRITTEN, RunningCall } from "./running_call.ts";
 import { ServerRequests } from "./server_requests.ts";
@@ -29,6 +30,11 @@ const CANCELLED_WAIT_MS = 2000;
 /** Codes of an error without an id by which a server says that it could not read a message. */
 const UNREADABLE_CODES: readonly unknown[] = [-32700, -32600];
 
+const INITIALIZED = "notifications/initialized";
+const INITIALIZED_TEXT = `{"jsonrpc":"2.0","method":"${INITIALIZED}"}`;
+
+const NEVER = new AbortController().signal;
+
 const ACCEPTED: NotifyResult = { type: "accepted", status: 200, headers: [] };
 
 /** What the supervisor learns from a conversation. */
@@ -41,6 +47,14 @@ export interface ConversationEvents {
   initializedWritten(text: string): void;
   /** A message was handed to nobody. */
   dropped(): void;
+}
+
+/** How a conversation is to be held. */
+export interface ConversationOptions {
+  /** How many calls may run at once. */
+  readonly concurrency: number;
+  /** Writes `notifications/initialized` by itself, as soon as an `initialize` was answered (A-67). */
+  readonly sendInitialized: boolean;
 }
 
 /**
@@ -56,22 +70,35 @@ export class Conversation {
   readonly #serverRequests: ServerRequests;
   /** Notifications to the child that have not been written; each value ends the wait. */
   readonly #notifying = new Set<(outcome: typeof NOT_WRITTEN) => void>();
+  readonly #gate: InitializationGate;
+  readonly #sendInitialized: boolean;
+  /** The child got `notifications/initialized` from here; the connector's own is then one too many (A-69). */
+  #hasSentInitialized = false;
   #undelivered = 0;
   #dropped = 0;
   #over = false;
 
-  constructor(writes: WriteQueue, concurrency: number, events: ConversationEvents, log: Log, clock: Clock) {
+  constructor(
+    writes: WriteQueue,
+    { concurrency, sendInitialized }: ConversationOptions,
+    events: ConversationEvents,
+    log: Log,
+    clock: Clock,
+  ) {
     this.#writes = writes;
     this.#events = events;
     this.#log = log;
     this.#clock = clock;
     this.#table = new CallTable(concurrency, () => clock.nowMs());
     this.#serverRequests = new ServerRequests(writes, log);
+    this.#gate = new InitializationGate(concurrency > 1);
+    this.#sendInitialized = sendInitialized;
   }
 
   /**
    * Runs one call.
    * @param wish whether the child may know it by its own id, where that is free, or never
+   * @param guard `off` for a call whose headers show a connector that makes no handshake
    * @returns NOT_WRITTEN when the child ended before any of it had left; it may be given to the next child
    * @throws the signal's `reason` when it was aborted; a late answer is then swallowed (P-75)
    */
@@ -80,14 +107,22 @@ export class Conversation {
     observer: CallObserver,
     signal: AbortSignal,
     wish: "own" | "private" = "own",
+    guard: "on" | "off" = "on",
   ): Promise<CallResult | typeof NOT_WRITTEN> {
     signal.throwIfAborted();
     if (this.#over) return Promise.resolve(NOT_WRITTEN);
+    if (guard === "on" && !this.#gate.admits(call)) {
+      const { opening } = this.#gate;
+      if (opening !== undefined) return opening.then(() => this.call(call, observer, signal, wish, guard));
+      return Promise.resolve(initializationRequired(call));
+    }
     const names = this.#table.namesFor(call, wish);
     const running = new RunningCall(call, names, observer, signal, this.#onAbort, this.#clock.nowMs);
     this.#table.add(running);
     running.write = this.#writes.push(outgoingText(running), (state) => {
-      if (state === "written") running.sent();
+      if (state !== "written") return;
+      if (call.method === "initialize") this.#onInitializeWritten(call);
+      running.sent();
     });
     return running.result;
   }
@@ -111,11 +146,42 @@ export class Conversation {
     if (notification.method === "notifications/cancelled") {
       return await this.#notifyCancelled(notification, signal);
     }
-    const outcome = await this.#writeNotification(notification.text, signal);
-    if (outcome === ACCEPTED && notification.method === "notifications/initialized") {
-      this.#events.initializedWritten(notification.text);
+    if (notification.method === INITIALIZED && !isSelfContained(notification)) {
+      return await this.#notifyInitialized(notification, signal);
     }
+    return await this.#writeNotification(notification.text, signal);
+  }
+
+  async #notifyInitialized(
+    notification: ChannelRequest,
+    signal: AbortSignal,
+  ): Promise<NotifyResult | typeof NOT_WRITTEN> {
+    if (this.#hasSentInitialized) return ACCEPTED;
+    const writing = this.#writeNotification(notification.text, signal);
+    this.#gate.initializedQueued(writing.then((outcome) => outcome === ACCEPTED, () => false));
+    const outcome = await writing;
+    if (outcome === ACCEPTED) this.#events.initializedWritten(notification.text);
     return outcome;
+  }
+
+  #onInitializeWritten(call: ChannelCall): void {
+    if (this.#gate.initializeWritten(call)) this.#hasSentInitialized = false;
+  }
+
+  /**
+   * The child has accepted an `initialize`, also one whose caller has gone (A-72).
+   * @returns where the rest of the handshake is written from here: whether that went well
+   */
+  #onInitializeAnswered(call: ChannelCall): Promise<boolean> | undefined {
+    this.#events.initializeAccepted(call.text);
+    // The answer may be read before the pipe has reported the write.
+    this.#onInitializeWritten(call);
+    if (!this.#gate.initializeAnswered(call) || !this.#sendInitialized) return undefined;
+    this.#hasSentInitialized = true;
+    // Nobody's deadline: the handshake belongs to the child (A-68).
+    const written = this.#writeNotification(INITIALIZED_TEXT, NEVER).then((outcome) => outcome === ACCEPTED);
+    this.#gate.initializedQueued(written);
+    return written;
   }
 
   /** Ends everything that waits: what has been written with the failure, the rest as not written. */
@@ -146,7 +212,7 @@ export class Conversation {
     if (id === undefined || running === undefined || running.write?.state === "queued") {
       const owed = id === undefined ? undefined : this.#table.settleOwed(id);
       if (owed?.initialize !== undefined && "result" in frame.value) {
-        this.#events.initializeAccepted(owed.initialize);
+        void this.#onInitializeAnswered(owed.initialize);
       }
       this.#drop(owed === undefined ? "nobody waits for this response" : "late response");
       return;
@@ -157,7 +223,12 @@ export class Conversation {
     if (result.type !== "failure") {
       this.#events.answered();
       if (running.call.method === "initialize" && result.errorCode === undefined) {
-        this.#events.initializeAccepted(running.call.text);
+        const shim = this.#onInitializeAnswered(running.call);
+        if (shim !== undefined) {
+          const broken = stdioFailure("closed_pipe", "did not take notifications/initialized");
+          void shim.then((written) => this.#conclude(running, written ? result : broken));
+          return;
+        }
       }
     }
     this.#conclude(running, result);

@@ -13,6 +13,13 @@ export interface HandshakeMessages {
   readonly notification: ChannelRequest | undefined;
 }
 
+/** A handshake as plain data, to be handed to another channel; may hold whatever a connector says of itself. */
+export interface HandshakeTexts {
+  readonly initialize: string;
+  /** Absent until the child has had it. */
+  readonly initialized?: string;
+}
+
 /**
  * Remembers the last handshake that a connector has made with the child, to repeat it with the child's replacement: the
  * connector need not know that there was one.
@@ -20,6 +27,19 @@ export interface HandshakeMessages {
 export class Handshake {
   #initialize: string | undefined;
   #initialized: string | undefined;
+
+  /** @param before one that was made with a child of another channel, whose connectors come here now */
+  constructor(before?: HandshakeTexts) {
+    this.#initialize = before?.initialize;
+    this.#initialized = before?.initialized;
+  }
+
+  /** What a channel in the place of this one has to repeat; undefined when there has been no handshake. */
+  get texts(): HandshakeTexts | undefined {
+    if (this.#initialize === undefined) return undefined;
+    const initialized = this.#initialized;
+    return { initialize: this.#initialize, ...(initialized === undefined ? {} : { initialized }) };
+  }
 
   /** The child has accepted an `initialize`; a notification of an earlier handshake still stands, as the child has had it. */
   accepted(text: string): void {

@@ -4,6 +4,7 @@
  */
 export { createStdioChannel } from "./stdio_channel.ts";
 export type { StdioChannel } from "./stdio_channel.ts";
+export type { HandshakeTexts } from "./handshake.ts";
 export type { ProcessGroupEvent, StdioChannelOptions } from "./options.ts";
 export { ExecutableNotFoundError, resolveExecutable } from "./resolve_executable.ts";
 export { StdioStartError } from "./supervisor.ts";

@@ -1,3 +1,5 @@
+import type { HandshakeTexts } from "./handshake.ts";
+
 /** A process group of a stdio child has begun, or the last of its processes is gone. */
 export interface ProcessGroupEvent {
   readonly type: "started" | "gone";
@@ -18,6 +20,8 @@ export interface StdioChannelOptions {
   readonly env: Readonly<Record<string, string>>;
   /** How many calls may run at once; by default 1, the reference's serial behaviour (SE-1). */
   readonly concurrency?: number;
+  /** Write `notifications/initialized` as soon as an `initialize` was answered, as the connector might not (A-67). */
+  readonly sendInitialized?: boolean;
   /** Absolute path of `kill` (`taskkill` on Windows); without it only the child itself can be ended, not its group. */
   readonly killProgram: string | undefined;
   /** Bounds of the delay before a restart, in ms; by default 200 and 30,000. It doubles with every fruitless child. */
@@ -29,13 +33,18 @@ export interface StdioChannelOptions {
   readonly restartWaitMs?: number;
   /** Is told of every process group, so that another thread can end it when this one cannot any more. */
   readonly onProcessGroup?: (event: ProcessGroupEvent) => void;
+  /** Repeated with the first child: connectors of a channel that this one takes the place of go on as before. */
+  readonly handshake?: HandshakeTexts;
 }
 
 /** The options with every default filled in. */
-export type StdioSettings = Required<Omit<StdioChannelOptions, "onProcessGroup" | "killProgram">> & {
-  readonly killProgram: string | undefined;
-  readonly onProcessGroup: (event: ProcessGroupEvent) => void;
-};
+export type StdioSettings =
+  & Required<Omit<StdioChannelOptions, "onProcessGroup" | "killProgram" | "handshake">>
+  & {
+    readonly killProgram: string | undefined;
+    readonly handshake: HandshakeTexts | undefined;
+    readonly onProcessGroup: (event: ProcessGroupEvent) => void;
+  };
 
 /** Fills in the defaults. */
 export function withDefaults(options: StdioChannelOptions): StdioSettings {
@@ -46,10 +55,12 @@ export function withDefaults(options: StdioChannelOptions): StdioSettings {
     env: Object.fromEntries(Object.entries(options.env).filter(([name]) => !isRefused(name))),
     killProgram: options.killProgram,
     concurrency: options.concurrency ?? 1,
+    sendInitialized: options.sendInitialized ?? false,
     backoffMinMs: options.backoffMinMs ?? 200,
     backoffMaxMs: options.backoffMaxMs ?? 30_000,
     replayTimeoutMs: options.replayTimeoutMs ?? 10_000,
     restartWaitMs: options.restartWaitMs ?? 5_000,
+    handshake: options.handshake,
     onProcessGroup: options.onProcessGroup ?? (() => undefined),
   };
 }

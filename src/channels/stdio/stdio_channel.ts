@@ -10,6 +10,7 @@ import type {
 } from "../channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
+import type { HandshakeTexts } from "./handshake.ts";
 import { HttpFace } from "./http_face.ts";
 import { refusedVariables, type StdioChannelOptions, withDefaults } from "./options.ts";
 import { NOT_WRITTEN } from "./running_call.ts";
@@ -21,6 +22,8 @@ import { LISTEN_METHOD } from "./wire_text.ts";
 export interface StdioChannel extends Channel {
   /** Ids of the process groups that may still have a process: what another thread must end if this one crashes. */
   processGroups(): number[];
+  /** What a channel in the place of this one has to repeat; undefined when no connector has made a handshake. */
+  handshake(): HandshakeTexts | undefined;
   /** The child's process id, undefined while none runs, and the command as configured (ST-8). */
   processInfo(): { readonly pid: number | undefined; readonly command: string };
 }
@@ -55,14 +58,20 @@ export function createStdioChannel(
     }
   }
 
-  async function callInTurn(call: ChannelCall, observer: CallObserver, signal: AbortSignal) {
+  async function callInTurn(
+    call: ChannelCall,
+    observer: CallObserver,
+    signal: AbortSignal,
+    guard: "on" | "off",
+  ) {
     const arrivedMs = clock.nowMs();
     // A subscription lasts as long as its connector likes; no call may stand behind it.
     const isSlotless = call.method === LISTEN_METHOD;
     const slot = isSlotless ? undefined : slots.take(signal);
     if (slot !== undefined) await slot;
     try {
-      return await hand(arrivedMs, signal, (conversation) => conversation.call(call, observer, signal));
+      const give = (conversation: Conversation) => conversation.call(call, observer, signal, "own", guard);
+      return await hand(arrivedMs, signal, give);
     } finally {
       if (!isSlotless) slots.release();
     }
@@ -85,8 +94,8 @@ export function createStdioChannel(
     },
 
     async call(call: ChannelCall, observer: CallObserver, signal: AbortSignal): Promise<CallResult> {
-      if (!face.speaks(call)) return await callInTurn(call, observer, signal);
-      return face.refusalOf(call) ?? face.dress(call, await callInTurn(call, observer, signal));
+      if (!face.speaks(call)) return await callInTurn(call, observer, signal, "on");
+      return face.refusalOf(call) ?? face.dress(call, await callInTurn(call, observer, signal, "off"));
     },
 
     async notify(notification: ChannelRequest, signal: AbortSignal): Promise<NotifyResult> {
@@ -111,6 +120,10 @@ export function createStdioChannel(
 
     processGroups(): number[] {
       return supervisor.processGroups();
+    },
+
+    handshake() {
+      return supervisor.handshake();
     },
 
     processInfo() {

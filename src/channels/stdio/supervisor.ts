@@ -4,7 +4,7 @@ import { type ChildEnd, StdioChild } from "./child.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { CrashRecord } from "./crash_record.ts";
-import { Handshake, replay } from "./handshake.ts";
+import { Handshake, type HandshakeTexts, replay } from "./handshake.ts";
 import type { ProcessGroupEvent, StdioSettings } from "./options.ts";
 import { stdioFailure } from "./result.ts";
 import { programName } from "./program_name.ts";
@@ -40,7 +40,9 @@ export class Supervisor {
   readonly #clock: Clock;
   readonly #commandName: string;
   readonly #crashes: CrashRecord;
-  readonly #handshake = new Handshake();
+  #handshake: Handshake;
+  /** The handshake is one of another channel; whether this child takes it is not known yet. */
+  #isForeign: boolean;
   readonly #groups = new Set<number>();
   readonly #waiting = new Set<() => void>();
   readonly #stopping = new AbortController();
@@ -58,6 +60,8 @@ export class Supervisor {
     this.#clock = clock;
     this.#commandName = programName(settings.argv[0] ?? "");
     this.#crashes = new CrashRecord(settings.backoffMinMs, settings.backoffMaxMs, clock);
+    this.#handshake = new Handshake(settings.handshake);
+    this.#isForeign = settings.handshake !== undefined;
   }
 
   /**
@@ -76,6 +80,10 @@ export class Supervisor {
           `check mcp.command`,
         { cause: error },
       );
+    }
+    // Calls wait until it has been brought to the handshake of its predecessor.
+    if (this.#isForeign) {
+      this.#become({ name: "down", sinceMs: this.#clock.nowMs(), nextStartMs: undefined });
     }
     this.#running = this.#supervise(child);
   }
@@ -128,6 +136,11 @@ export class Supervisor {
   /** Process groups of which a process may still be alive. */
   processGroups(): number[] {
     return [...this.#groups];
+  }
+
+  /** What a channel in the place of this one has to repeat. */
+  handshake(): HandshakeTexts | undefined {
+    return this.#handshake.texts;
   }
 
   /** Process id of the current child, if there is one. */
@@ -184,6 +197,9 @@ export class Supervisor {
         this.#stopping.signal,
         this.#clock,
       );
+      // Another command may be bound now, which other connectors will speak to.
+      if (refused !== undefined && this.#isForeign) this.#handshake = new Handshake();
+      this.#isForeign = false;
       if (refused !== undefined) return refused;
     }
     if (this.#state.name !== "stopped") this.#become({ name: "up", child, conversation });
@@ -249,7 +265,7 @@ export class Supervisor {
     };
     const conversation: Conversation = new Conversation(
       child.writes,
-      settings.concurrency,
+      settings,
       events,
       this.#log,
       this.#clock,

@@ -60,7 +60,7 @@ Deno.test("every way to have no admin key is told apart [A-3]", () => {
     ["file:", {}, /path is missing after file:$/],
     ["env:NONE", { OPENAI_ADMIN_KEY: "key" }, /environment variable NONE is not set$/],
     ["env:BLANK", { BLANK: "\t", OPENAI_ADMIN_KEY: "key" }, /environment variable BLANK is empty$/],
-    ["file:/none", { OPENAI_ADMIN_KEY: "key" }, /cannot read file "\/none": no such file$/],
+    ["file:/none", { OPENAI_ADMIN_KEY: "key" }, /cannot read file "\/none": no such file; check the path$/],
     ["file:/blank", { OPENAI_ADMIN_KEY: "key" }, /file "\/blank" is empty$/],
     ["env:TWO", { TWO: "two words-secret" }, /the key in variable TWO is malformed/],
     ["env:TWO", { TWO: "line\nbreak-secret" }, /the key in variable TWO is malformed/],
@@ -93,7 +93,7 @@ Deno.test("get takes a runtime key only when no admin key is meant [A-5]", () =>
     assert.equal(outcome(selectReadKey, reference, { ...runtime, OPENAI_ADMIN_KEY: "admin" }), "admin");
   }
   assert.match(outcome(selectReadKey, "env:OTHER", runtime), /OTHER is not set$/);
-  assert.match(outcome(selectReadKey, "file:/none", runtime), /no such file$/);
+  assert.match(outcome(selectReadKey, "file:/none", runtime), /no such file; check the path$/);
   assert.match(
     outcome(selectReadKey, "", { OPENAI_API_KEY: " " }),
     /^admin key is required.*; the runtime key in CONTROL_PLANE_API_KEY or OPENAI_API_KEY would do as well$/,

@@ -75,7 +75,10 @@ Deno.test("managementBase() names setting and source of what is wrong, and shows
     message(() => managementBase({ text: url, source: "--url" }, { text: path, source: "VAR" }));
   for (const url of ["", "h:3000/x", "ftp://h", "http://", "https://u:secret@", "http://u:secret@/x"]) {
     const told = said(url, "");
-    assert.match(told, /^invalid control-plane\.base-url .*\(--url\): /);
+    assert.match(
+      told,
+      /^invalid control-plane\.base-url .*\(--url\): .*; use the host root, such as https:\/\/api\.openai\.com$/,
+    );
     assert.ok(!told.includes("secret"), told);
   }
   for (const path of ["gateway", "//u:secret@h", "https://u:secret@g/x", "/dev?key=secret", "/%zz"]) {
@@ -102,7 +105,10 @@ Deno.test("readCaBundle() follows a path, file: and env:, and wants a certificat
   assert.equal(read("/ca.pem"), pem);
   assert.equal(read("File: /ca.pem"), pem);
   assert.equal(read("ENV:CA", { CA: " /ca.pem " }), pem);
-  assert.match(message(() => read("/none.pem")), /^invalid ca-bundle "\/none\.pem": it cannot be read/);
+  assert.match(
+    message(() => read("/none.pem")),
+    /^invalid ca-bundle "\/none\.pem": it cannot be read: no such file; check the path$/,
+  );
   assert.match(
     message(() => read("/empty.pem")),
     /^invalid ca-bundle "\/empty\.pem": it holds no certificate/,

@@ -48,7 +48,9 @@ const REFUSED: ReadonlyArray<[what: string, rule: string, yaml: string, messages
     "mcp: {extra_headers: ['X-A: 1']}",
     ["mcp.extra_headers must be a mapping, not a list"],
   ],
-  ["a list for the file", "CFG-34", "- a", [":1:1: the file must be a mapping, not a list"]],
+  ["a list for the file", "CFG-34", "- a", [
+    ":1:1: the file must be a mapping, not a list; it consists of lines such as name: value; see",
+  ]],
   [
     "a number in quotes",
     "CFG-34",

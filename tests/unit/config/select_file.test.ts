@@ -207,9 +207,18 @@ Deno.test("a file that cannot be read is an error that names it [CFG-26]", async
       assert.ok(error instanceof ConfigError);
       assert.equal(error.problems[0]!.code, "unreadable_file");
       assert.equal(error.problems[0]!.message, `cannot read ${what} "/no.yaml": no such file`);
+      assert.equal(error.problems[0]!.suggestion, "check the path, and that this user may read it");
       return true;
     });
   }
+});
+
+Deno.test("a name without a profile leads to the list of profiles, and to making one [CFG-26]", async () => {
+  await assert.rejects(loadedFrom({ flags: { "profile": "wiki", "profile-dir": "/none" }, env: MINIMAL }), {
+    message:
+      'cannot read profile "/none/wiki.yaml": no such file; see tunnel-client profiles list, or make it with ' +
+      "tunnel-client init",
+  });
 });
 
 /** A module as `deno info` tells it. */

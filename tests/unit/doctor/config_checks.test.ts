@@ -121,6 +121,7 @@ Deno.test("a literal secret is a warning, and no failure [issue 5 §1]", async (
   const env = { CONTROL_PLANE_API_KEY: undefined, CONTROL_PLANE_TUNNEL_ID: undefined };
   const report = await ask([`--profile-file=${path}`], { env });
   assert.equal(checkOf(report, "config_warnings").status, "WARN");
+  assert.match(checkOf(report, "config_warnings").next?.[0] ?? "", /env:NAME .*file:\/path/);
   assert.equal(told(report, "control_plane_api_key"), "PASS written in the profile itself");
   assert.deepEqual(report.checks.filter(({ status }) => status === "FAIL"), []);
   assert.ok(!JSON.stringify(report).includes(KEY));

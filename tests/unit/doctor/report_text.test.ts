@@ -14,6 +14,7 @@ const WELL: DoctorReport = {
     { id: "codex_plugin", status: "SKIP", summary: "no plugin", why: "because", next: ["install it"] },
   ],
   runCommand: "tunnel-client run --profile p",
+  doctorCommand: "tunnel-client doctor --profile p --explain",
   summaryLine: "a line",
 };
 const BAD: DoctorReport = {
@@ -41,7 +42,11 @@ Deno.test("reportText() pads ids and statuses, and ends with the command to run 
 
 Deno.test("reportText() lists what failed, in order, and a warning is no failure [D-3, D-5]", () => {
   const [, end = ""] = reportText(BAD, "brief").split("\n\n");
-  assert.equal(end, "RESULT fail\nFAILED_CHECKS files,control_plane_key\nEXIT_CODE 2\nSUMMARY a line\n");
+  assert.equal(
+    end,
+    "RESULT fail\nFAILED_CHECKS files,control_plane_key\nEXIT_CODE 2\nEXPLAIN tunnel-client doctor --profile p --explain\nSUMMARY a line\n",
+  );
+  assert.doesNotMatch(reportText(BAD, "explained"), /^EXPLAIN/m);
 });
 
 Deno.test("reportText() explains whatever did not pass and has something to explain [D-6]", () => {

@@ -192,7 +192,7 @@ Deno.test("/api/status has the published members and the page's own [06 §6.1]",
     queued_ms: 1,
     total_ms: 13,
   }]);
-  assert.deepEqual(json.sandbox, { mode: "strict", permissions: FACTS.sandbox.permissions });
+  assert.deepEqual(json.sandbox, { mode: "strict", permissions: FACTS.sandbox.permissions, refusals: {} });
 });
 
 Deno.test("/api/status answers before the agent has spoken, and warns when the sandbox is off", async () => {

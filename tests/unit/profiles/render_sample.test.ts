@@ -143,7 +143,8 @@ Deno.test("checkSampleInputs() trims, and takes blank for absent [CFG-146, CFG-1
 
 const REFUSED: readonly (readonly [given: object, message: RegExp])[] = [
   [{ tunnelId: "tunnel_SHORT" }, /--tunnel-id "tunnel_SHORT" is no tunnel ID/],
-  [{ baseUrl: "nohost" }, /invalid --control-plane-base-url: a URL needs both a scheme and a host/],
+  [{ baseUrl: "nohost" }, /invalid --control-plane-base-url "nohost": a URL needs both a scheme and a host/],
+  [{ serverUrl: "https://u:pw123456@", command: "" }, /^invalid --mcp-server-url "https:\/\/": a URL needs/],
   [{ baseUrl: "https://u:pw123456@h" }, /--control-plane-base-url holds a password.*env:NAME/],
   [{ urlPath: "x" }, /invalid --control-plane-url-path "…"|invalid --control-plane-url-path/],
   [{ urlPath: "/a?b" }, /must not contain a query/],

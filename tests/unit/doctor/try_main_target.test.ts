@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { loadConfiguration } from "../../../src/config/mod.ts";
-import { tryMainTarget } from "../../../src/preflight/mod.ts";
+import { tryMainTarget } from "../../../src/doctor/mod.ts";
 
 const CHILD = fileURLToPath(new URL("../../support/stdio_child.ts", import.meta.url));
 
 async function tried(flag: "mcp.command" | "mcp.server-url", value: string) {
   const env = { ...Deno.env.toObject(), CONTROL_PLANE_API_KEY: "unused" };
-  const { config, secretNames } = await loadConfiguration({
+  const loaded = await loadConfiguration({
     flags: { [flag]: [value], "control-plane.tunnel-id": [`tunnel_${"0".repeat(32)}`] },
     env,
     readTextFile: Deno.readTextFileSync,
   });
-  return await tryMainTarget(config, { env, secretNames, cwd: Deno.cwd() });
+  return await tryMainTarget(loaded, env, new AbortController().signal);
 }
 
 Deno.test("tryMainTarget() completes a handshake with a command and leaves nothing running", async () => {
@@ -24,7 +24,7 @@ Deno.test("tryMainTarget() says why a command is no MCP server", async () => {
   const refusing = `${Deno.execPath()} run -A --no-lock --no-check ${CHILD} refuse-initialize`;
   assert.deepEqual(await tried("mcp.command", refusing), {
     outcome: "failed",
-    detail: "it refuses initialize with error -32000",
+    detail: "initialize was refused with JSON-RPC error -32000",
   });
   const dying = await tried("mcp.command", `${Deno.execPath()} --version`);
   assert.equal(dying.outcome, "failed");
@@ -50,7 +50,7 @@ Deno.test("tryMainTarget() reaches an HTTP server, and tells one that wants a to
     },
   );
   const url = `http://127.0.0.1:${server.addr.port}/mcp`;
-  assert.deepEqual(await tried("mcp.server-url", url), { outcome: "ok", detail: "" });
+  assert.deepEqual(await tried("mcp.server-url", url), { outcome: "ok", detail: "x" });
   status = 401;
   assert.equal((await tried("mcp.server-url", url)).outcome, "auth-required");
   status = 500;
