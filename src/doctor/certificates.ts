@@ -66,8 +66,7 @@ async function rootsOf(
   const system = await loadSystemRoots(env, readFile, listFolder);
   const { fallback_note: note, source_paths: paths } = system.report;
   if (paths !== undefined) {
-    const shown = paths.length === 0 ? "none" : paths.join(", ");
-    found.evidence.push(`roots of SSL_CERT_FILE and SSL_CERT_DIR: ${shown}`);
+    found.evidence.push(`roots of SSL_CERT_FILE and SSL_CERT_DIR: ${paths.length} files`);
   }
   if (note !== undefined) found.doubts.push(`roots of the environment: ${note}`);
   if (tls.caBundle === "") return system.caPem || undefined;

@@ -49,6 +49,8 @@ export async function openStdio(
       command: binding.command,
       env: childEnvironment(binding, env, secretNames),
       killProgram: await killProgram(env),
+      // The server's own word counts, also on what comes too early.
+      requireHandshake: false,
       // One child tells enough; nobody waits for a second one.
       restartWaitMs: 0,
       backoffMinMs: 60_000,

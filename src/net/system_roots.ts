@@ -5,7 +5,6 @@ import { type ReadFile, readPem } from "./pem.ts";
 export interface SystemTrust {
   readonly enabled: boolean;
   readonly source: string;
-  /** Files, and folders as a whole: what distributions put into one is hundreds of files. */
   readonly source_paths?: readonly string[];
   readonly fallback_note?: string;
 }
@@ -32,27 +31,25 @@ export async function loadSystemRoots(
   readFile: ReadFile,
   listFolder: ListFolder,
 ): Promise<SystemRoots> {
-  const paths: { readonly source: string; readonly path: string }[] = [];
+  const paths: string[] = [];
   const unread: string[] = [];
-  const { SSL_CERT_FILE: file } = variables;
-  if (file) paths.push({ source: file, path: file });
+  if (variables.SSL_CERT_FILE) paths.push(variables.SSL_CERT_FILE);
   for (const folder of (variables.SSL_CERT_DIR ?? "").split(":").filter((path) => path !== "")) {
     try {
-      const names = await listFolder(folder);
-      paths.push(...names.map((name) => ({ source: folder, path: `${folder}/${name}` })));
+      paths.push(...(await listFolder(folder)).map((name) => `${folder}/${name}`));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       unread.push(folder);
     }
   }
   let caPem = "";
-  const used = new Set<string>();
-  for (const { source, path } of paths) {
+  const used: string[] = [];
+  for (const path of paths) {
     try {
       const blocks = (await readPem(path, "system roots", readFile)).filter(({ label }) =>
         label === "CERTIFICATE"
       );
-      if (blocks.length > 0) used.add(source);
+      if (blocks.length > 0) used.push(path);
       for (const { text } of blocks) if (!caPem.includes(text)) caPem += text;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -60,7 +57,7 @@ export async function loadSystemRoots(
     }
   }
   if (paths.length === 0 && unread.length === 0) return { caPem, report: { enabled: true, source: SOURCE } };
-  const report = { enabled: true, source: SOURCE, source_paths: [...used] };
+  const report = { enabled: true, source: SOURCE, source_paths: used };
   if (unread.length === 0) return { caPem, report };
   return { caPem, report: { ...report, fallback_note: `not readable: ${unread.join(", ")}` } };
 }

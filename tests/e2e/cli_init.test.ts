@@ -113,7 +113,10 @@ Deno.test("init says what is wrong, writes nothing, and ends with 1 [I-1, I-2]",
       /must be env:NAME or file:\/path/,
     ],
     [["--health-listen-addr", "8080", ...URL_FLAG], /invalid --health-listen-addr "8080"/],
-    [["--mcp-server-url", "nohost"], /invalid --mcp-server-url: a URL needs both a scheme and a host/],
+    [
+      ["--mcp-server-url", "nohost"],
+      /invalid --mcp-server-url "nohost": a URL needs both a scheme and a host/,
+    ],
     [["--mcp-server-url", "https://u:secretsecretsecret@h/"], /--mcp-server-url holds a password/],
     [[], /needs exactly one of --mcp-server-url and --mcp-command/],
     [

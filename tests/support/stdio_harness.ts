@@ -100,6 +100,8 @@ export async function open(options: Partial<StdioChannelOptions> = {}): Promise<
       env: { HOME: "/nonexistent", PATH: Deno.env.get("PATH") ?? "" },
       killProgram: KILL,
       backoffMinMs: 20,
+      // Most tests are about something else; those of the handshake say so.
+      requireHandshake: false,
       ...options,
       onProcessGroup: (event) => {
         if (event.type === "started") groups.push(event.groupId);

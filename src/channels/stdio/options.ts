@@ -20,6 +20,11 @@ export interface StdioChannelOptions {
   readonly env: Readonly<Record<string, string>>;
   /** How many calls may run at once; by default 1, the reference's serial behaviour (SE-1). */
   readonly concurrency?: number;
+  /**
+   * Refuse what comes before the handshake (A-72), as by default. Off for who makes the handshake by himself and wants to
+   * hear the server's own word.
+   */
+  readonly requireHandshake?: boolean;
   /** Write `notifications/initialized` as soon as an `initialize` was answered, as the connector might not (A-67). */
   readonly sendInitialized?: boolean;
   /** Absolute path of `kill` (`taskkill` on Windows); without it only the child itself can be ended, not its group. */
@@ -55,6 +60,7 @@ export function withDefaults(options: StdioChannelOptions): StdioSettings {
     env: Object.fromEntries(Object.entries(options.env).filter(([name]) => !isRefused(name))),
     killProgram: options.killProgram,
     concurrency: options.concurrency ?? 1,
+    requireHandshake: options.requireHandshake ?? true,
     sendInitialized: options.sendInitialized ?? false,
     backoffMinMs: options.backoffMinMs ?? 200,
     backoffMaxMs: options.backoffMaxMs ?? 30_000,

@@ -77,6 +77,8 @@ export function createStdioChannel(
     }
   }
 
+  const guard = settings.requireHandshake ? "on" : "off";
+
   return {
     name: options.name,
     transport: "stdio",
@@ -94,7 +96,7 @@ export function createStdioChannel(
     },
 
     async call(call: ChannelCall, observer: CallObserver, signal: AbortSignal): Promise<CallResult> {
-      if (!face.speaks(call)) return await callInTurn(call, observer, signal, "on");
+      if (!face.speaks(call)) return await callInTurn(call, observer, signal, guard);
       return face.refusalOf(call) ?? face.dress(call, await callInTurn(call, observer, signal, "off"));
     },
 

@@ -150,7 +150,7 @@ Deno.test("loadSystemRoots() reads what SSL_CERT_FILE and SSL_CERT_DIR name, and
     assert.deepEqual(roots.report, {
       enabled: true,
       source: "system cert pool",
-      source_paths: [at("authority.pem"), folder],
+      source_paths: [at("authority.pem"), `${folder}/clients.0`],
       fallback_note: `not readable: ${at("missing")}`,
     });
     const none = await loadSystemRoots({}, readFile, list);

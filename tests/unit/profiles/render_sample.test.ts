@@ -153,7 +153,7 @@ const REFUSED: readonly (readonly [given: object, message: RegExp])[] = [
   [{ apiKeyReference: "env:1x" }, /must be env:NAME/],
   [{ apiKeyReference: "file:" }, /must be env:NAME/],
   [{ listenAddr: "8080" }, /invalid --health-listen-addr "8080": not a listen address/],
-  [{ serverUrl: "mcp.example.com" }, /invalid --mcp-server-url: a URL needs both/],
+  [{ serverUrl: "mcp.example.com" }, /invalid --mcp-server-url "mcp.example.com": a URL needs both/],
   [{ serverUrl: "ftp://h/" }, /only http and https/],
   [{ serverUrl: "https://h/mcp?api_key=abcdef" }, /--mcp-server-url holds the value of api_key/],
   [{ serverUrl: "env:not a name" }, /write env:NAME or file:\/path/],

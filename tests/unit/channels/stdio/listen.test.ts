@@ -243,11 +243,17 @@ for (
       dropped: () => undefined,
     };
     const writes = new WriteQueue(new WritableStream(), () => assert.fail("broken"));
-    const conversation = new Conversation(writes, 1, events, QUIET, clock);
+    const conversation = new Conversation(
+      writes,
+      { concurrency: 1, sendInitialized: false },
+      events,
+      QUIET,
+      clock,
+    );
     const gone = new AbortController();
     const sent = Promise.withResolvers<void>();
     const lostObserver = { sent: () => sent.resolve(), notification: () => Promise.resolve() };
-    const lost = conversation.call(callOf(method, params, 1), lostObserver, gone.signal);
+    const lost = conversation.call(callOf(method, params, 1), lostObserver, gone.signal, "own", "off");
     await sent.promise;
     gone.abort(new Error("gone"));
     await assert.rejects(lost, /gone/);
@@ -261,7 +267,7 @@ for (
       },
     };
     const startedMs = clock.nowMs();
-    const call = conversation.call(callOf("echo", {}, 2), observer, NEVER);
+    const call = conversation.call(callOf("echo", {}, 2), observer, NEVER, "own", "off");
     await written.promise;
     const value = { jsonrpc: "2.0", method: "notifications/message", params: {} };
     for (const stepMs of [0, 1999, 1, 1_000_000]) {

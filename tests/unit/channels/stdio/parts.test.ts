@@ -82,11 +82,17 @@ Deno.test("an answer too large to keep ends the only call, and nothing when it c
       initializedWritten: () => undefined,
       dropped: () => undefined,
     };
-    const conversation = new Conversation(writes, 2, events, QUIET, new HandClock());
+    const conversation = new Conversation(
+      writes,
+      { concurrency: 2, sendInitialized: false },
+      events,
+      QUIET,
+      new HandClock(),
+    );
     const observer = { sent: () => sent.resolve(), notification: () => Promise.resolve() };
     const calls = Array.from(
       { length: count },
-      (_, id) => conversation.call(callOf("x", {}, id), observer, NEVER),
+      (_, id) => conversation.call(callOf("x", {}, id), observer, NEVER, "own", "off"),
     );
     await sent.promise;
     conversation.onTooLarge();
