@@ -127,6 +127,7 @@ export class Agent {
       controlPlane: this.#controlPlane,
       queue: this.#queue,
       log: controlPlaneLog,
+      receipts: log,
       metrics,
       random,
       onQueued: () => this.#dispatcher.pump(),

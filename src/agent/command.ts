@@ -21,6 +21,8 @@ interface CommandBase {
    * ours may move it while the command runs (feature `more-time`).
    */
   deadlineAt: number;
+  /** As received; undefined when absent, not valid or too long to be logged. */
+  readonly responseTimeout?: string | undefined;
 }
 
 /** A JSON-RPC message for a target. */

@@ -17,6 +17,9 @@ export interface PollFacts {
   readonly headersComplete: boolean;
 }
 
+/** A longer text of a time limit counts, and is not logged. */
+const MAX_LOGGED_TIMEOUT_CHARS = 128;
+
 const PUBLISHED: PollFacts = { headersComplete: false };
 
 /** An element of the list that cannot be a command (P-59). */
@@ -127,6 +130,7 @@ function decodeCommand(
     headersComplete,
     receivedAt,
     deadlineAt: timeoutMs === undefined ? Infinity : receivedAt + timeoutMs,
+    responseTimeout: timeoutMs === undefined ? undefined : loggedText(element.response_timeout),
   };
   if (type === "jsonrpc") {
     const traceContext = readTraceContext(element.trace_context, element.headers);
@@ -143,6 +147,10 @@ function commandType(value: unknown): Command["type"] {
   if (typeof value !== "string") throw new ElementError("command_type is not a string");
   if (value === "jsonrpc" || value === "session_termination" || value === "oauth_discovery") return value;
   throw new ElementError("unknown command_type", value.slice(0, 64));
+}
+
+function loggedText(value: unknown): string | undefined {
+  return typeof value === "string" && value.length < MAX_LOGGED_TIMEOUT_CHARS ? value : undefined;
 }
 
 function requiredText(element: Record<string, unknown>, name: string): string {

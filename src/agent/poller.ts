@@ -32,6 +32,10 @@ const RELEASE_AGAIN_MS = 250;
 /** A queue that is full for longer than this may wait for what only a poll can bring. */
 const FULL_MS = 100;
 
+/** A longer id is left out of the record of its receipt. */
+const MAX_LOGGED_ID_BYTES = 128;
+const encoder = new TextEncoder();
+
 export interface PollerOptions {
   readonly waitMs: number;
   /** Wait of the very first poll, where it is the shorter one. */
@@ -43,6 +47,8 @@ export interface PollerDeps {
   readonly controlPlane: ControlPlane;
   readonly queue: CommandQueue;
   readonly log: Log;
+  /** For the record of each command that arrives, which names no part of this program. */
+  readonly receipts: Log;
   readonly metrics: Metrics;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -305,6 +311,7 @@ export class Poller {
       });
     }
     for (const command of commands) this.#observeAge(command);
+    if (log.enabled("debug")) { for (const command of commands) this.#logReceipt(command); }
     for (const command of commands) {
       if (!queue.hasRoomFor(command)) await this.#space(this.#stop.signal);
       queue.push(command);
@@ -333,6 +340,17 @@ export class Poller {
     });
     this.deps.metrics.count("commands_queue_drops_total", { drop_reason: "duplicate" });
     return false;
+  }
+
+  /** Only what ties it to the control plane's own records. */
+  #logReceipt({ type, requestId, receivedAt, responseTimeout }: Command): void {
+    const isShort = encoder.encode(requestId).length <= MAX_LOGGED_ID_BYTES;
+    this.deps.receipts.debug("control-plane command received", {
+      command_type: type,
+      polled_at: new Date(performance.timeOrigin + receivedAt).toISOString(),
+      request_id: isShort ? requestId : undefined,
+      response_timeout: responseTimeout,
+    });
   }
 
   /** How long a command had been waiting when it arrived; a clock that is behind the service's says nothing (P-50). */

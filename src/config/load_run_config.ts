@@ -17,8 +17,8 @@ import { readReferencedFile, type ReferenceSources } from "./references.ts";
 import type { Binding, McpConfig, RunConfig } from "./run_config.ts";
 import { secretNamesOf } from "./secrets.ts";
 import { NO_FILE, type SelectedFile, selectFile } from "./select_file.ts";
-import { SettingReader } from "./setting_reader.ts";
-import { SETTINGS } from "./settings.ts";
+import { nameOf, SettingReader } from "./setting_reader.ts";
+import { type SettingName, settingOf, SETTINGS } from "./settings.ts";
 import { envSource, fallbackEnvSource, flagSource } from "./sources.ts";
 import { readTrustedOrigins } from "./trusted_origins.ts";
 import { layered } from "./layered.ts";
@@ -142,7 +142,7 @@ export function buildConfiguration(sources: ConfigSources, file: ReadFile | unde
   };
   return {
     config,
-    warnings: [...reader.warnings, ...withoutEffect(config)],
+    warnings: [...reader.warnings, ...withoutEffect(reader, config)],
     file: file === undefined ? undefined : { path: file.path, text: file.text },
     secretNames: secretNamesOf({ flags: sources.flags, env, root }),
   };
@@ -169,7 +169,8 @@ function worthTelling(
 }
 
 /** What is configured, and checked, and not there to be used: better said than left to be found out. */
-function withoutEffect({ cloudflared, harpoon }: RunConfig): ConfigWarning[] {
+function withoutEffect(reader: SettingReader, config: RunConfig): ConfigWarning[] {
+  const { adminUi, cloudflared, harpoon, health, mcp } = config;
   const warnings: ConfigWarning[] = [];
   const warn = (setting: string, message: string) =>
     warnings.push({ code: "no_effect", setting, message, suggestion: "" });
@@ -179,8 +180,43 @@ function withoutEffect({ cloudflared, harpoon }: RunConfig): ConfigWarning[] {
   if (harpoon.targets.length > 0) {
     warn("harpoon.target", "Harpoon targets are configured, but this version does not serve them");
   }
+  for (const [name, why] of WITHOUT_EFFECT) {
+    const found = reader.find(name);
+    if (found === undefined || found.texts.join() === settingOf(name).default) continue;
+    warn(name, `${name} is set (${nameOf(found)}), but ${why}`);
+  }
+  if (health.unixSocket !== "") {
+    const why = "has no effect: the page is on a Unix socket (health.unix-socket)";
+    if (adminUi.openBrowser) warn("open-web-ui", `open-web-ui ${why}`);
+    if (adminUi.allowRemote) warn("allow-remote-ui", `allow-remote-ui ${why}`);
+  }
+  if (mcp.stdioSendInitializedNotification && !mcp.bindings.some(({ transport }) => transport === "stdio")) {
+    const name = "mcp.stdio-send-initialized-notification";
+    warn(name, `${name} has no effect: no MCP server is reached over stdio`);
+  }
   return warnings;
 }
+
+const NO_HARPOON = "this version does not serve the Harpoon channel";
+const NO_COMPANION = "this version does not start cloudflared";
+
+/** Settings that are read and checked so that a file may hold them, and why nothing comes of them. */
+const WITHOUT_EFFECT: readonly (readonly [name: SettingName, why: string])[] = [
+  ["harpoon.allow-plaintext-http", NO_HARPOON],
+  ["harpoon.max-response-bytes", NO_HARPOON],
+  ["harpoon.max-redirects", NO_HARPOON],
+  ["harpoon.http-proxy", NO_HARPOON],
+  ["harpoon.additional-transport", NO_HARPOON],
+  ["harpoon.capture-payloads", NO_HARPOON],
+  ["harpoon.hosts-include-suffix", NO_HARPOON],
+  ["harpoon.hosts-include-regex", NO_HARPOON],
+  ["harpoon.hosts-include-loopback", NO_HARPOON],
+  ["harpoon.hosts-include-private", NO_HARPOON],
+  ["cloudflared.path", NO_COMPANION],
+  ["cloudflared.ready-timeout", NO_COMPANION],
+  ["health.show-details", "this version has no /health that could show details"],
+  ["admin-ui.log-buffer-events", "this version keeps no log for the page"],
+];
 
 function readMcp(
   reader: SettingReader,

@@ -22,6 +22,8 @@ export interface OperatorListenerOptions {
   readonly urlFile: string;
   /** Empty when not configured. */
   readonly pidFile: string;
+  /** Page and data also for other machines (CFG-103); by default for this one only. */
+  readonly allowRemote?: boolean;
 }
 
 /** The running listener. */
@@ -64,12 +66,12 @@ export async function openListener(
   let opened: Opened | undefined;
   try {
     opened = unixSocket === ""
-      ? openTcp(options.listenAddr, providers, log)
+      ? openTcp(options, providers, log)
       : await openSocket(unixSocket, providers, log);
     const { server, url, addr, app } = opened;
     const removeUrlFile = urlFile === "" ? nothing : await writeUrlFile(urlFile, url, log);
     log.info("health server listening", { component: "health", addr });
-    if (unixSocket === "") announce(url, addr, log);
+    if (unixSocket === "") announce(url, addr, options.allowRemote === true ? "all" : "probes", log);
     let stopping: Promise<void> | undefined;
     return {
       url,
@@ -108,10 +110,14 @@ function handlerOf(app: App): Parameters<typeof serve>[1] {
   return async (request, peer) => await (await app()).fetch(request, { peer });
 }
 
-function openTcp(listenAddr: string, providers: OperatorProviders, log: Log): Opened {
+function openTcp(
+  { listenAddr, allowRemote = false }: OperatorListenerOptions,
+  providers: OperatorProviders,
+  log: Log,
+): Opened {
   const configured = parseAddress(listenAddr);
   // The listener's address is known only once it is bound, and then before the first request is handled.
-  const place = { listenAddr, configuredHost: configured.hostname };
+  const place = { listenAddr, configuredHost: configured.hostname, allowRemote };
   const app = appOf(place, providers, log);
   const server = bind(listenAddr, configured, handlerOf(app));
   const bound = server.addr;
@@ -168,7 +174,7 @@ function bindFailure(error: Error): string {
 
 async function openSocket(path: string, providers: OperatorProviders, log: Log): Promise<Opened> {
   await clearSocketPath(path, "health.unix-socket");
-  const app = appOf({ listenAddr: path, configuredHost: "" }, providers, log);
+  const app = appOf({ listenAddr: path, configuredHost: "", allowRemote: false }, providers, log);
   try {
     const server = serve({ path }, handlerOf(app));
     return { server, url: formatUnixHealthUrl(path), addr: path, app };
@@ -181,7 +187,7 @@ async function openSocket(path: string, providers: OperatorProviders, log: Log):
 }
 
 /** Tells where the page is (SS-1), and who else can see what has no guard. */
-function announce(url: string, addr: string, log: Log): void {
+function announce(url: string, addr: string, visible: "probes" | "all", log: Log): void {
   const component = "health";
   log.info(`🌐 WEB UI: ${url}/ui`, {
     component,
@@ -191,6 +197,14 @@ function announce(url: string, addr: string, log: Log): void {
   });
   const ip = addr.slice(0, addr.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   if (!isLoopbackIp(ip)) {
+    if (visible === "all") {
+      log.warn(
+        "the page and its data can be read from other machines, by anybody who reaches this address; " +
+          "put something before it that asks who they are, or set allow-remote-ui to false",
+        { component, addr, setting: "allow-remote-ui" },
+      );
+      return;
+    }
     log.info("health, readiness and metrics can be read from other machines; the page cannot", {
       component,
       addr,

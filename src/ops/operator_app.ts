@@ -33,6 +33,8 @@ interface Place {
   readonly listenAddr: string;
   /** Host of the setting. */
   readonly configuredHost: string;
+  /** Other machines may see everything (CFG-103); then they also name this one as they like. */
+  readonly allowRemote: boolean;
 }
 
 type Env = { Bindings: RequestOrigin };
@@ -60,7 +62,7 @@ export function createOperatorApp(place: Place, providers: OperatorProviders, lo
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.res.headers.set(name, value);
   });
   app.use(async (c, next) => {
-    const refusal = OPEN_PATHS.has(c.req.path) ? undefined : guard(c, place.configuredHost);
+    const refusal = OPEN_PATHS.has(c.req.path) ? undefined : guard(c, place);
     if (refusal !== undefined) return text(c, 403, `${refusal}\n`);
     return await next();
   });
@@ -143,7 +145,8 @@ function get(app: Hono<Env>, path: string, handler: (c: Context<Env>) => Respons
 }
 
 /** Why a request may not have what it asks for; undefined when it may (G-2, G-3). */
-function guard(c: Context<Env>, configuredHost: string): string | undefined {
+function guard(c: Context<Env>, { allowRemote, configuredHost }: Place): string | undefined {
+  if (allowRemote) return undefined;
   const { peer } = c.env;
   if (!isLoopbackPeer(peer)) {
     return "only requests from this machine are answered here (--allow-remote-ui is off)";

@@ -14,7 +14,7 @@ import {
   type StdioChannel,
 } from "../channels/mod.ts";
 import type { Binding, StdioBinding } from "../config/mod.ts";
-import { DIRECT_ROUTE, originOf } from "../net/mod.ts";
+import { DIRECT_ROUTE, type HttpClient, originOf } from "../net/mod.ts";
 import { discoverProtectedResource, type JudgeOrigin } from "../oauth/mod.ts";
 import {
   type AgentStatus,
@@ -30,6 +30,7 @@ import { childWords } from "./child_words.ts";
 import type { AgentStart, FromAgent, Handshakes, ToAgent } from "./messages.ts";
 import { activeBindings } from "./permissions.ts";
 import { ProxyHealth } from "./proxy_health.ts";
+import { withRawLog } from "./raw_http_log.ts";
 import type { Refusal } from "./refusals.ts";
 import { RouteClients } from "./route_clients.ts";
 import { namedRoutes, routeFields } from "./route_list.ts";
@@ -156,7 +157,7 @@ class AgentHost {
     const main = this.#main;
     const probe = this.#probeMain(config.mcp.startupWaitTimeoutMs);
     return new Agent(config, {
-      client: clients.controlPlane,
+      client: this.#shown(clients.controlPlane, start, "controlplane"),
       channels: this.#channels,
       discover: main && discovery(main, this.#judgeOrigin, log.with({ component: "dispatcher" })),
       startGate: main && config.mcp.startupWaitTimeoutMs > 0 ? probe.settled : undefined,
@@ -203,8 +204,13 @@ class AgentHost {
     const { extraHeaders, discoveryExtraHeaders } = start.config.mcp;
     const options = { name, url: binding.url, extraHeaders, discoveryExtraHeaders };
     const log = this.#batchLog.log.with({ component: "mcpclient" });
-    const channel = createHttpChannel(options, clients.channel(name), log);
+    const channel = createHttpChannel(options, this.#shown(clients.channel(name), start, "mcpclient"), log);
     return { channel, http: channel, stdio: undefined };
+  }
+
+  /** A client whose exchanges are dumped, where that is asked for (CFG-95). */
+  #shown(client: HttpClient, { config }: AgentStart, component: string): HttpClient {
+    return config.log.httpRawUnsafe ? withRawLog(client, this.#batchLog.log.with({ component })) : client;
   }
 
   get #channels(): Channel[] {

@@ -26,6 +26,7 @@ import { findPrograms, programPaths, type Programs } from "./find_programs.ts";
 import { activeBindings, derivePermissions, type PermissionSet } from "./permissions.ts";
 import { Reloader, type ReloadReason, type ReloadResult } from "./reload.ts";
 import { routesOf } from "./routes.ts";
+import { openBrowser } from "./open_browser.ts";
 import { netGrants, OriginLearning } from "./origin_learning.ts";
 import type { SpawnedAgent } from "./spawn_agent.ts";
 import { TlsFileReader, type TlsFiles } from "./tls_files.ts";
@@ -180,8 +181,16 @@ export class RunningService implements Service {
         "sandbox is off: the agent runs with all rights of this process; use it for debugging only",
       );
     }
+    if (config.log.httpRawUnsafe) {
+      this.log.warn(
+        "Raw HTTP logging enabled: at level debug whole requests and responses are logged, with the data in them; " +
+          "use it for debugging only",
+        { component: "process", setting: "log.http-raw-unsafe" },
+      );
+    }
     if (health.listenAddr !== "" || health.unixSocket !== "") {
-      this.#listener = await startOperatorListener({ ...health, pidFile: config.pidFile }, {
+      const { allowRemote } = config.adminUi;
+      this.#listener = await startOperatorListener({ ...health, pidFile: config.pidFile, allowRemote }, {
         facts: () => this.#facts,
         agentStatus: () => this.#currentStatus(),
         trust: () => this.#tls.trust,
@@ -189,6 +198,12 @@ export class RunningService implements Service {
         timeline: this.#timeline,
         redactor: this.#redactor,
       }, this.log);
+    }
+    const { healthUrl } = this;
+    if (config.adminUi.openBrowser && health.unixSocket === "" && healthUrl !== "") {
+      // While this thread may still start a program.
+      const place = { os: Deno.build.os, environment: this.#options.environment };
+      await openBrowser(`${healthUrl}/ui`, place, this.log);
     }
     for (const name of secretNames) Deno.env.delete(name);
     this.#tellTrust();

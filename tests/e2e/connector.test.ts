@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
-import { call, postText } from "../support/e2e_json_rpc.ts";
+import { call, handshake, postText } from "../support/e2e_json_rpc.ts";
 import { assertNothingLost, TestRelay } from "../support/e2e_relay.ts";
 import { json, result, SlowTarget, Target } from "../support/e2e_target.ts";
 import { eventually } from "../support/e2e_wait.ts";
@@ -75,6 +75,7 @@ Deno.test("a call that its server never answers ends at the connector's deadline
   await using agent = await AgentProgram.serving(relay, {
     args: [`--mcp.command=${Deno.execPath()} run -A --no-check --quiet ${CHILD} plain`],
   });
+  await handshake(relay.mcpUrl);
   assert.deepEqual((await call(relay.mcpUrl, 1, "echo", { n: 1 })).result, { n: 1 });
   const never = await call(relay.mcpUrl, 2, "hold");
   assert.equal(never.status, 504);
@@ -86,9 +87,10 @@ Deno.test("a call that its server never answers ends at the connector's deadline
   assert.equal(await agent.metric("mcp_stdio_restarts_total"), 0);
   assert.equal((await agent.stopped()).code, 0);
   const [stopped] = agent.events("tunnel-client stopped");
-  assert.equal(stopped?.received, 5);
+  // The handshake makes one call and one notification.
+  assert.equal(stopped?.received, 5 + 2);
   assert.equal(stopped?.expired, 1);
-  assert.equal(stopped?.answered, 4);
+  assert.equal(stopped?.answered, 4 + 1);
 });
 
 Deno.test("each channel of the URL leads to its own server; one that is not bound is refused", async () => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { connect } from "../support/e2e_clients.ts";
-import { processesWith } from "../support/e2e_processes.ts";
+import { MARK_VARIABLE, processesWith } from "../support/e2e_processes.ts";
 import { tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
 import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 
 Deno.test("demo --once shows one tool call through the tunnel and ends", async () => {
   const mark = `e2e-${crypto.randomUUID()}`;
-  const end = await tunnelClientEnd(["demo", "--once"], { env: { E2E_MARK: mark } });
+  const end = await tunnelClientEnd(["demo", "--once"], { env: { [MARK_VARIABLE]: mark } });
   assert.equal(end.code, 0, end.stderr);
   assert.match(end.stdout, /found "mcp-stub" with 3 tools/);
   assert.match(end.stdout, /and got {4}"hello from tunnel-client" {2}after \d/);

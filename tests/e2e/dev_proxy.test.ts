@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { connect } from "../support/e2e_clients.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { call } from "../support/e2e_json_rpc.ts";
-import { processesWith } from "../support/e2e_processes.ts";
+import { MARK_VARIABLE, processesWith } from "../support/e2e_processes.ts";
 import { type Program, tunnelClient, tunnelClientEnd } from "../support/e2e_program.ts";
 import { EVERYTHING_STDIO, freePort } from "../support/e2e_servers.ts";
 import { json, SlowTarget, Target } from "../support/e2e_target.ts";
@@ -98,7 +98,7 @@ Deno.test("dev proxy without --print-json names the URL, and serves a command on
   await using program = devProxy([
     `--mcp-server-url=${target.url}`,
     `--mcp-command=channel=extra,command=${EVERYTHING_STDIO.join(" ")}`,
-  ], { E2E_MARK: mark });
+  ], { [MARK_VARIABLE]: mark });
   const [, url = ""] = await program.untilPrinted(/^MCP URL: (\S+)\n/);
   await using client = await connect("v1", `${url}/extra`);
   assert.equal((await client.callTool("echo", { message: "hi" })).content[0].text, "Echo: hi");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
-import { postText } from "../support/e2e_json_rpc.ts";
+import { handshake, postText } from "../support/e2e_json_rpc.ts";
 import { TestRelay } from "../support/e2e_relay.ts";
 import { type Arrival, json, Target } from "../support/e2e_target.ts";
 
@@ -121,10 +121,11 @@ Deno.test("payloads travel as the text they are over stdio, but for the id and l
   await using _agent = await AgentProgram.serving(relay, {
     args: [`--mcp.command=${Deno.execPath()} run -A --no-check --quiet ${script} plain`],
   });
+  await handshake(relay.mcpUrl);
   const asked = request("\n").replace('"odd"', '"echo"');
   await postText(relay.mcpUrl, asked);
   const seen = JSON.parse((await postText(relay.mcpUrl, '{"jsonrpc":"2.0","id":1,"method":"seen"}')).text);
-  const [line] = seen.result;
+  const line = seen.result[2];
   const [before, after] = onOneLine(asked).split(ID);
   assert.ok(line.startsWith(before), line);
   assert.ok(line.endsWith(after), line);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { Folder } from "../support/e2e_folder.ts";
-import { call } from "../support/e2e_json_rpc.ts";
+import { call, postText } from "../support/e2e_json_rpc.ts";
 import { CHECKOUT, tunnelClient } from "../support/e2e_program.ts";
 
 const INITIALIZE = {
@@ -42,6 +42,8 @@ Deno.test("samples/mcp-server and samples/relay work as they stand", async () =>
   const headers = { "x-tunnel-connector-key": "first-connector-key" };
   const opened = await call(first.mcp_url, 1, "initialize", INITIALIZE, { headers });
   assert.equal(opened.status, 200);
+  const initialized = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
+  assert.ok((await postText(first.mcp_url, initialized, { headers })).status < 300);
   const answer = await call(first.mcp_url, 2, "tools/call", {
     name: "temperature",
     arguments: { city: "Oslo" },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { Front } from "../support/e2e_front.ts";
-import { call, postText } from "../support/e2e_json_rpc.ts";
+import { call, handshake, postText } from "../support/e2e_json_rpc.ts";
 import { processesWith } from "../support/e2e_processes.ts";
 import { TestRelay } from "../support/e2e_relay.ts";
 import { type Arrival, json, result, Target } from "../support/e2e_target.ts";
@@ -159,6 +159,7 @@ async function haveBadDay(relay: TestRelay, target: Target): Promise<void> {
 async function haveBadChild(url: string): Promise<void> {
   const { child } = SECRETS;
   const fine = '{"jsonrpc":"2.0","id":$ID,"result":{}}\n';
+  await handshake(url);
   await call(url, 1, "echo", { text: child });
   await call(url, 2, "raw", { text: `{"damaged": ${child}\n${fine}` });
   await call(url, 3, "raw", { text: `{"jsonrpc":"2.0","id":99,"result":"${child}"}\n${fine}` });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { connect } from "../support/e2e_clients.ts";
-import { call, postText } from "../support/e2e_json_rpc.ts";
-import { killAllWith, processesWith } from "../support/e2e_processes.ts";
+import { call, handshake, postText } from "../support/e2e_json_rpc.ts";
+import { killAllWith, MARK_VARIABLE, processesWith } from "../support/e2e_processes.ts";
 import { tunnelClient } from "../support/e2e_program.ts";
 import { assertNothingLost, TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 import { EVERYTHING_STDIO } from "../support/e2e_servers.ts";
@@ -13,18 +13,6 @@ const SCRIPT = new URL("../support/stdio_child.ts", import.meta.url).pathname;
 /** Command line of the scripted server. */
 function scripted(...flags: string[]): string {
   return [Deno.execPath(), "run", "-A", "--no-check", "--quiet", SCRIPT, ...flags].join(" ");
-}
-
-/** A connector's handshake, as text. */
-async function handshake(url: string): Promise<void> {
-  const { result } = await call(url, "h", "initialize", {
-    protocolVersion: "2025-06-18",
-    capabilities: {},
-    clientInfo: { name: "e2e", version: "1" },
-  });
-  assert.equal(result.serverInfo.name, "scripted");
-  const notified = await postText(url, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
-  assert.equal(notified.status, 200);
 }
 
 /** Everything that carries the agent's mark, without the agent itself. */
@@ -100,6 +88,7 @@ Deno.test("an official client does not notice that its stdio server was killed b
 Deno.test("calls that run and wait at a serial child when SIGTERM comes are all answered", async () => {
   await using relay = await TestRelay.start();
   await using agent = await AgentProgram.serving(relay, { args: [`--mcp.command=${scripted("plain")}`] });
+  await handshake(relay.mcpUrl);
   const calls = [1, 2, 3, 4, 5].map((id) => call(relay.mcpUrl, id, "stall", { ms: 200 }));
   await eventually("all delivered", () => relay.counts.inFlight === 5);
   const end = await agent.stopped();
@@ -121,6 +110,7 @@ Deno.test("no process is left behind: not of a shell, not a grandchild, not one 
   const grandchildren = [];
   for (const channel of ["", "/shell", "/stubborn"]) {
     const url = relay.mcpUrl + channel;
+    await handshake(url);
     grandchildren.push((await call(url, 1, "spawn")).result);
     assert.deepEqual((await call(url, 2, "echo", { channel })).result, { channel });
   }
@@ -144,7 +134,7 @@ Deno.test("a stdio server that cannot stay up shows in readiness with its last w
   const body = await agent.untilReadyz(503, /channel main failed/);
   assert.match(body, /cannot open .*database/);
   const startedAt = performance.now();
-  const answer = await call(relay.mcpUrl, 1, "echo");
+  const answer = await call(relay.mcpUrl, 1, "initialize");
   assert.ok(performance.now() - startedAt < 5_000);
   assert.equal(answer.status, 502);
   assert.equal(answer.error?.code, -32603);
@@ -162,7 +152,7 @@ Deno.test("SIGTERM while the agent starts leaves no stdio child behind", async (
     `--control-plane.tunnel-id=${TUNNEL_ID}`,
     "--health.listen-addr=127.0.0.1:0",
     `--mcp.command=${scripted("plain", "ignore-term", "ignore-eof")}`,
-  ], { env: { CONTROL_PLANE_API_KEY: "e2e-agent-key", E2E_MARK: mark } });
+  ], { env: { CONTROL_PLANE_API_KEY: "e2e-agent-key", [MARK_VARIABLE]: mark } });
   await program.until("child", () => processesWith(mark).length > 1);
   const end = await program.stopped();
   assertNothingLeft({ mark });
@@ -185,6 +175,7 @@ for (const vouches of [true, false]) {
     };
     const version = { "MCP-Protocol-Version": REVISION };
     const raise = { ...version, "Mcp-Method": "raise" };
+    await handshake(relay.mcpUrl);
     assert.deepEqual(await ask("raise", { code: -32021 }, raise), [400, -32021]);
     assert.deepEqual(await ask("raise", { code: -32601 }, raise), [404, -32601]);
     assert.deepEqual(await ask("raise", { code: -32602 }, raise), [200, -32602]);
@@ -219,6 +210,7 @@ Deno.test("at --mcp.stdio-concurrency 1 an open subscription holds up no call, a
     "MCP-Protocol-Version": REVISION,
     "Mcp-Method": "subscriptions/listen",
   };
+  await handshake(relay.mcpUrl);
   const subscriptions = Array.from({ length: 3 }, (_, at) => {
     const message = { jsonrpc: "2.0", id: `s${at}`, method: "subscriptions/listen", params: { _meta: META } };
     return postText(relay.mcpUrl, JSON.stringify(message), { headers });
@@ -239,4 +231,30 @@ Deno.test("at --mcp.stdio-concurrency 1 an open subscription holds up no call, a
   }
   assertNothingLeft(agent);
   assertNothingLost(relay.counts);
+});
+
+Deno.test("a call before the handshake is refused at once; with the shim the connector's initialize is all it takes [A-67, A-78]", async () => {
+  for (const shim of [false, true]) {
+    await using relay = await TestRelay.start();
+    await using agent = await AgentProgram.serving(relay, {
+      args: [
+        `--mcp.command=${scripted("plain")}`,
+        ...(shim ? ["--mcp.stdio-send-initialized-notification"] : []),
+      ],
+    });
+    const early = await call(relay.mcpUrl, 1, "echo", {});
+    assert.deepEqual([early.status, early.id, early.error?.code], [409, 1, -32002]);
+    assert.equal(early.error?.data?.error_type, "mcp_initialization_required");
+    assert.equal((await call(relay.mcpUrl, 2, "initialize", {})).status, 200);
+    assert.equal((await call(relay.mcpUrl, 3, "echo", {})).status, shim ? 200 : 409);
+    const notified = await postText(relay.mcpUrl, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    assert.ok(notified.status < 300, `${notified.status}`);
+    const { result: lines } = await call(relay.mcpUrl, 4, "seen");
+    const methods = lines.map((line: string) => JSON.parse(line).method);
+    const handshakes = ["initialize", "notifications/initialized"];
+    assert.deepEqual(methods, shim ? [...handshakes, "echo"] : handshakes);
+    assert.equal((await agent.stopped()).code, 0);
+    assertNothingLost(relay.counts);
+    assertNothingLeft(agent);
+  }
 });

@@ -1,4 +1,5 @@
 /** `tunnel-client run` as a child process, ready to be asked. */
+import { MARK_VARIABLE } from "./e2e_processes.ts";
 import { Folder } from "./e2e_folder.ts";
 import { type ProgramEnd, tunnelClient } from "./e2e_program.ts";
 import type { Program } from "./e2e_program.ts";
@@ -46,7 +47,7 @@ export class AgentProgram implements AsyncDisposable {
     ], {
       env: {
         ...(profile === undefined ? { CONTROL_PLANE_API_KEY: API_KEY } : {}),
-        E2E_MARK: this.mark,
+        [MARK_VARIABLE]: this.mark,
         ...env,
       },
     });

@@ -54,3 +54,14 @@ export async function call(
   }
   return { status: posted.status, id: body.id, result: body.result, error: body.error };
 }
+
+/** A connector's handshake, as text; without it a server on pipes is not called. */
+export async function handshake(url: string): Promise<Answer> {
+  const answer = await call(url, "h", "initialize", {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "e2e", version: "1" },
+  });
+  await postText(url, '{"jsonrpc":"2.0","method":"notifications/initialized"}');
+  return answer;
+}

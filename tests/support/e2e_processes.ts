@@ -1,5 +1,8 @@
 /** Which processes a program has left behind: found by a mark in their environment, which descendants inherit. */
 
+/** The variable that holds the mark: one of those that stdio servers get as well. */
+export const MARK_VARIABLE = "LOGNAME";
+
 /** A process that carries the mark. */
 export interface MarkedProcess {
   readonly pid: number;

@@ -129,6 +129,8 @@ const NOT_PENDING =
   '{"error":{"message":"over","type":"invalid_request_error","param":null,"code":"pending_request_not_found"}}';
 
 export class FaultControlPlane implements AsyncDisposable {
+  /** Calls say by themselves what a handshake would, as those to the channel `stdio` always do (A-75). */
+  selfContained = false;
   readonly changes = new Changes();
   readonly orders: Order[] = [];
   readonly server: FaultServer;
@@ -177,7 +179,7 @@ export class FaultControlPlane implements AsyncDisposable {
 
   /** Puts a command at the end of the queue. */
   add(parts: OrderParts = {}): Order {
-    const order = makeOrder(++this.#serial, parts);
+    const order = makeOrder(++this.#serial, parts, this.selfContained || parts.channel === "stdio");
     this.orders.push(order);
     this.#byId.set(order.requestId, order);
     this.#queue.push(order);
@@ -360,8 +362,14 @@ function checkAnswer(order: Order, { respType, json }: Answer): void {
   if (json.result !== undefined) assert.equal(json.result.worked, order.rpcId, order.requestId);
 }
 
-function makeOrder(serial: number, parts: OrderParts): Order {
+const META = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+function makeOrder(serial: number, parts: OrderParts, selfContained: boolean): Order {
   const { kind = "call", channel = "main", method = "work", params = {}, timeoutMs } = parts;
+  const meta = selfContained ? { _meta: META } : {};
   const requestId = `req-${serial}`;
   const shardToken = `shard-${serial}`;
   const rpcId = kind === "call" ? `call-${serial}` : undefined;
@@ -375,7 +383,7 @@ function makeOrder(serial: number, parts: OrderParts): Order {
     headers: { "Mcp-Session-Id": [`session-${serial}`], "X-Request-Id": [`connector-${serial}`] },
     response_timeout: timeoutMs === undefined ? undefined : `${timeoutMs}ms`,
     jsonrpc: isJsonRpc
-      ? { jsonrpc: "2.0", id: rpcId, method, params: { nonce: rpcId, ...params } }
+      ? { jsonrpc: "2.0", id: rpcId, method, params: { nonce: rpcId, ...meta, ...params } }
       : undefined,
   };
   return {

@@ -47,6 +47,7 @@ export async function faultRun(
 ): Promise<void> {
   await using controlPlane = await FaultControlPlane.start();
   await using target = await FaultTarget.start();
+  controlPlane.selfContained = options.http === false;
   await options.prepare?.({ controlPlane, target });
   const binding = options.http === false ? [] : [`--mcp.server-url=${target.url}`];
   await using agent = await AgentProgram.listening({

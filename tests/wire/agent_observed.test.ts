@@ -16,6 +16,30 @@ import { answer, answering, failure, ScriptedChannel } from "../support/agent_sc
 const LATENCY = "command_end_to_end_latency_milliseconds";
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 
+Deno.test("receipt: every command that is accepted leaves one record at debug, without headers and payload [A-46, A-47]", async () => {
+  await withAgent({}, async ({ controlPlane, log }) => {
+    const longId = "é".repeat(65);
+    const longTimeout = `${"0".repeat(127)}9s`;
+    controlPlane.deliver(
+      callCommand(1, { responseTimeout: "90s" }),
+      callCommand(2, { requestId: longId, responseTimeout: longTimeout }),
+      callCommand(3, { responseTimeout: "soon" }),
+      '{"request_id":"bad"}',
+    );
+    for (const id of ["req-1", longId, "req-3"]) await controlPlane.responseTo(id);
+    const records = log.all("control-plane command received");
+    const shown = records.map(({ level, fields: { polled_at, ...fields } }) => {
+      assert.match(String(polled_at), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/);
+      return [level, JSON.parse(JSON.stringify(fields))];
+    });
+    assert.deepEqual(shown, [
+      ["debug", { command_type: "jsonrpc", request_id: "req-1", response_timeout: "90s" }],
+      ["debug", { command_type: "jsonrpc" }],
+      ["debug", { command_type: "jsonrpc", request_id: "req-3" }],
+    ]);
+  });
+});
+
 Deno.test("metrics: every gauge is there from the beginning [P-151]", async () => {
   await withAgent({ start: false }, async ({ agent, metrics, controlPlane }) => {
     assert.deepEqual(

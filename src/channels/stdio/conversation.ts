@@ -91,7 +91,7 @@ export class Conversation {
     this.#clock = clock;
     this.#table = new CallTable(concurrency, () => clock.nowMs());
     this.#serverRequests = new ServerRequests(writes, log);
-    this.#gate = new InitializationGate(concurrency > 1);
+    this.#gate = new InitializationGate();
     this.#sendInitialized = sendInitialized;
   }
 

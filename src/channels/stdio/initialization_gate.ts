@@ -36,22 +36,13 @@ export function initializationRequired(call: ChannelCall): CallResult {
 
 /**
  * Where the handshake with one child stands (A-72). Without this a server that waits for its handshake lets every other
- * request hang until its deadline (A-79).
+ * request hang until its deadline (A-79). Once open it stays open for the life of the child: connectors share the child,
+ * and one that begins its handshake must not shut the others out, as it would by A-74.
  */
 export class InitializationGate {
   #state: "closed" | "answered" | "opening" | "open" = "closed";
-  /** Counts handshakes: what belongs to an earlier one changes nothing. */
-  #handshake = 0;
-  #last: ChannelCall | undefined;
   readonly #written = new WeakSet<ChannelCall>();
-  /** Connectors share a child that works for several at once: a new one must not shut the others out. */
-  readonly #staysOpen: boolean;
   #opening: Promise<void> | undefined;
-
-  /** @param staysOpen an open gate does not close for another handshake */
-  constructor(staysOpen: boolean) {
-    this.#staysOpen = staysOpen;
-  }
 
   /** Settles when it is known whether the gate opens; undefined where nothing is being waited for. */
   get opening(): Promise<void> | undefined {
@@ -67,15 +58,12 @@ export class InitializationGate {
   initializeWritten(call: ChannelCall): boolean {
     if (this.#written.has(call) || isSelfContained(call)) return false;
     this.#written.add(call);
-    this.#last = call;
-    this.#handshake++;
-    if (!this.#staysOpen || this.#state !== "open") this.#state = "closed";
     return true;
   }
 
-  /** The child has accepted an `initialize`. @returns false when that opens nothing: it is self-contained, or not the last */
+  /** The child has accepted an `initialize`. @returns false when that is self-contained, and opens nothing */
   initializeAnswered(call: ChannelCall): boolean {
-    if (!this.#written.has(call) || (this.#last !== call && !this.#staysOpen)) return false;
+    if (!this.#written.has(call)) return false;
     if (this.#state === "closed") this.#state = "answered";
     return true;
   }
@@ -83,13 +71,10 @@ export class InitializationGate {
   /** A `notifications/initialized` is on its way to the child; whoever asks now waits for how that ends. */
   initializedQueued(written: Promise<boolean>): void {
     if (this.#state !== "answered") return;
-    const handshake = this.#handshake;
     this.#state = "opening";
     const opening = this.#opening = written.then((done) => {
       if (this.#opening === opening) this.#opening = undefined;
-      if (this.#handshake === handshake && this.#state === "opening") {
-        this.#state = done ? "open" : "answered";
-      }
+      this.#state = done ? "open" : "answered";
     });
   }
 }

@@ -126,6 +126,28 @@ Deno.test("a managed companion is enabled; that it is not started is said [CFG-1
   assert.deepEqual(loadAll({ yaml: "cloudflared: {token: ~, managed: false}", env: MINIMAL }).warnings, []);
 });
 
+const NO_EFFECT: ReadonlyArray<[what: string, sources: TestSources, settings: string[]]> = [
+  ["health.show_details", { yaml: "health: {show_details: true}" }, ["health.show-details"]],
+  ["the log buffer", { env: { ADMIN_UI_LOG_BUFFER_EVENTS: "10" } }, ["admin-ui.log-buffer-events"]],
+  ["Harpoon's limits", { flags: { "harpoon.max-redirects": "3" } }, ["harpoon.max-redirects"]],
+  ["Harpoon's payloads", { yaml: "harpoon: {capture_payloads: true}" }, ["harpoon.capture-payloads"]],
+  ["the companion's wait", { env: { CLOUDFLARED_READY_TIMEOUT: "5s" } }, ["cloudflared.ready-timeout"]],
+  ["the page of a socket", {
+    flags: { "health.unix-socket": "/s", "open-web-ui": "true", "allow-remote-ui": "true" },
+  }, ["open-web-ui", "allow-remote-ui"]],
+  ["the shim without a child", {
+    env: { MCP_STDIO_SEND_INITIALIZED_NOTIFICATION: "true", MCP_SERVER_URL: "http://localhost:1/mcp" },
+  }, ["mcp.stdio-send-initialized-notification"]],
+  ["a default that is written out", { yaml: "health: {show_details: false}" }, []],
+];
+for (const [what, sources, settings] of NO_EFFECT) {
+  Deno.test(`what is configured and has no effect is said: ${what}`, () => {
+    const { warnings } = loadAll({ ...sources, env: { ...MINIMAL, ...sources.env } });
+    assert.deepEqual(warnings.map(({ setting }) => setting), settings);
+    for (const { code } of warnings) assert.equal(code, "no_effect");
+  });
+}
+
 /** Every place where a profile may hold a secret itself, and what the warning names. */
 const LITERALS: ReadonlyArray<[yaml: string, named: RegExp]> = [
   [

@@ -334,9 +334,29 @@ Deno.test("HEAD answers like GET without a body, everything else is 405 with All
   assert.deepEqual([missing.status, missing.headers["content-type"]], [404, "text/plain; charset=utf-8"]);
 });
 
+Deno.test("with allow-remote-ui page and data are for other machines too, by any name of this one [CFG-103]", async () => {
+  const place = { listenAddr: "0.0.0.0:8080", configuredHost: "", allowRemote: true };
+  const app = createOperatorApp(place, testProviders(), recordLog().log);
+  for (const path of ["/ui", "/api/status", "/api/system", "/assets/app.js", "/healthz"]) {
+    const request = new Request(`http://tunnel.example${path}`, { headers: { Host: "tunnel.example" } });
+    assert.equal((await app.fetch(request, { peer: REMOTE })).status, 200, path);
+  }
+});
+
+for (const allowRemote of [false, true]) {
+  Deno.test(`a listener for all interfaces says at the start who sees the page (allow-remote-ui ${allowRemote}) [CFG-103]`, async () => {
+    const { records, log } = recordLog();
+    const options = { listenAddr: "0.0.0.0:0", unixSocket: "", urlFile: "", pidFile: "", allowRemote };
+    const listener = await startOperatorListener(options, testProviders(), log);
+    await listener.stop();
+    const said = records.filter(({ event }) => /can be read from other machines/.test(event));
+    assert.deepEqual(said.map(({ level }) => level), [allowRemote ? "warn" : "info"]);
+  });
+}
+
 Deno.test("guarded routes are for this machine only, /healthz, /readyz and /metrics are for all [G-1 … G-4]", async () => {
   const app = createOperatorApp(
-    { listenAddr: "0.0.0.0:8080", configuredHost: "" },
+    { listenAddr: "0.0.0.0:8080", configuredHost: "", allowRemote: false },
     testProviders(),
     recordLog().log,
   );

@@ -270,3 +270,25 @@ Deno.test("after a restart late answers, ids and slots start afresh", async () =
   const lines = await opened.ask("seen") as string[];
   assert.equal(JSON.parse(lines[0]!).id, 1);
 });
+
+Deno.test("the handshake of a channel before is repeated with the first child, and given up when that refuses it", async () => {
+  const initialize = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { of: "before" },
+  });
+  const handshake = { initialize, initialized: '{"jsonrpc":"2.0","method":"notifications/initialized"}' };
+  {
+    await using opened = await open({ handshake });
+    const lines = await opened.ask("seen") as string[];
+    assert.equal(lines.filter((line) => line.includes('"initialize"') && line.includes("before")).length, 1);
+    assert.deepEqual(opened.channel.handshake(), handshake);
+  }
+  {
+    await using opened = await open({ handshake, argv: childArgv("refuse-initialize"), backoffMinMs: 10 });
+    await eventually("another child", () => opened.log.of("stdio MCP command started").length === 2);
+    assert.equal(opened.channel.handshake(), undefined);
+    await eventually("it is up", () => opened.channel.health().state !== "failed");
+  }
+});
