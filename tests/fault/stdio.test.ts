@@ -49,7 +49,7 @@ for (const concurrency of [1, 4]) {
         const next = controlPlane.add();
         assert.equal((await controlPlane.answerTo(next, 30_000)).json.result?.worked, next.rpcId, fault);
       }
-      assert.equal((await stdio.executions()).size, controlPlane.orders.length);
+      assert.equal((await stdio.executions()).size, controlPlane.work.length);
       assert.deepEqual(await stdio.executedTwice(), []);
       stop();
       await agent.program.ended();
@@ -116,8 +116,8 @@ Deno.test("a stdio server that is killed from outside again and again loses at m
 Deno.test("a stdio server that closes its output and lives on is ended, and its call is answered with an error", async () => {
   const server = "sh -c 'read line; exec >&-; sleep 1000'";
   const args = [`--mcp.command=${server}`, "--mcp.connection-max-ttl=20s"];
-  await faultRun({ http: false, args }, async ({ controlPlane, agent, stop }) => {
-    const answer = await controlPlane.answerTo(controlPlane.add());
+  await faultRun({ http: false, handshake: false, args }, async ({ controlPlane, agent, stop }) => {
+    const answer = await controlPlane.answerTo(controlPlane.add({ method: "initialize" }));
     assert.equal(answer.respCode, 502);
     assert.equal(answer.json.error.data.tunnel_failure.source, "transport_closed");
     stop();

@@ -108,6 +108,7 @@ const NONE = { answered: 0, acknowledged: 0, failed_answered: 0, expired: 0, und
 Deno.test("an agent thread that hangs is replaced: its children go, every command is accounted for, none runs twice", async () => {
   await withAgent(async ({ controlPlane, target, driven, order }) => {
     await controlPlane.answerTo(controlPlane.add());
+    await controlPlane.shakeHands("stdio");
     await controlPlane.answerTo(controlPlane.add({ channel: "stdio" }));
     const lost = [
       controlPlane.add({ params: { hold: true } }),
@@ -121,6 +122,8 @@ Deno.test("an agent thread that hangs is replaced: its children go, every comman
     const { value } = await driven.event("replaced");
     assert.equal(value.lost, 3);
     target.release();
+    // Its successor has heard of nothing.
+    await controlPlane.shakeHands("stdio");
     const next = [controlPlane.add(), controlPlane.add({ channel: "stdio" })];
     for (const one of next) assert.equal((await controlPlane.answerTo(one, 20_000)).respCode, 200);
     const children = processesWith(driven.mark).filter(({ pid }) => pid !== driven.pid);
@@ -128,7 +131,7 @@ Deno.test("an agent thread that hangs is replaced: its children go, every comman
     assert.notEqual(children[0]?.pid, child?.pid);
     assert.deepEqual(await driven.drain(), {
       received: controlPlane.deliveredOrders.length,
-      outcomes: { ...NONE, answered: 4, undeliverable: 3 },
+      outcomes: { ...NONE, answered: 6, acknowledged: 2, undeliverable: 3 },
     });
     assert.ok(lost.every(({ answer, deliveries }) => answer === undefined && deliveries === 1));
     assert.deepEqual(target.executedTwice(), []);

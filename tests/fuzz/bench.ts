@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { type Exchange, FaultServer } from "../support/fault_server.ts";
-import { type Case, caseNumberOf, owedFor, pollBodyOf } from "./cases.ts";
+import { type Case, caseNumberOf, HANDSHAKE_NUMBER, handshakeCase, owedFor, pollBodyOf } from "./cases.ts";
 import { Random } from "./mutate.ts";
 import { type Owed, RESPONSE_TYPE } from "./oracle.ts";
 
@@ -68,6 +68,9 @@ export class FuzzBench implements AsyncDisposable {
   readonly #polls = new Map<number, string>();
   readonly #books = new Map<string, Book>();
   readonly #open = new Map<string, Book>();
+  /** The stdio server is called only behind a handshake (A-73). */
+  #handshake: "initialize" | "initialized" | "over" = "initialize";
+  #handshakes = 0;
   #undeliverable = 0;
   #logRead = 0;
   #lastSignOfLifeMs = performance.now();
@@ -223,10 +226,10 @@ export class FuzzBench implements AsyncDisposable {
   }
 
   async #poll(exchange: Exchange): Promise<void> {
-    let cases = this.#next();
+    let cases = this.#nextCases();
     for (let waits = 0; cases.length === 0 && waits < 25 && exchange.open; waits++) {
       await exchange.pause(10);
-      cases = this.#next();
+      cases = this.#nextCases();
     }
     if (cases.length === 0) return void await exchange.reply(204);
     const body = pollBodyOf(cases);
@@ -235,8 +238,22 @@ export class FuzzBench implements AsyncDisposable {
     await exchange.write(body);
   }
 
+  /** Before everything else the handshake, of which each message waits for the answer to the one before. */
+  #nextCases(): readonly Case[] {
+    if (this.#handshake === "over") return this.#next();
+    if (this.open > 0) return [];
+    const method = this.#handshake === "initialize" ? "initialize" : "notifications/initialized";
+    return [handshakeCase(method, this.#handshakes++)];
+  }
+
+  /** A server that has just been started may be too slow for its first `initialize`, which is then repeated. */
+  #onHandshake(type: unknown, code: unknown): void {
+    if (code !== 200 && code !== 202) return;
+    this.#handshake = type === RESPONSE_TYPE.call ? "initialized" : "over";
+  }
+
   #expect(cases: readonly Case[], body: Uint8Array): void {
-    this.delivered += cases.length;
+    this.delivered += cases.filter(({ number }) => number !== HANDSHAKE_NUMBER).length;
     const text = new TextDecoder().decode(body);
     for (const input of cases) {
       this.#recent.push(input);
@@ -285,6 +302,7 @@ export class FuzzBench implements AsyncDisposable {
       return;
     }
     this.#open.delete(key);
+    if (book.case.number === HANDSHAKE_NUMBER) this.#onHandshake(type, code);
     // Two commands with the same ids may be of different kinds.
     if (book.deliveries > 1) {
       return ++book.answers > book.deliveries ? wrong("answered too often") : undefined;

@@ -18,6 +18,8 @@ const encoder = new TextEncoder();
 const ANSWERS: readonly Surface[] = ["http-body", "http-raw", "stdio"];
 /** Whole bodies that are refused, and empty ones, make the agent pause; this share of them is kept. */
 const KEEP_ONE_IN = 60;
+/** Stands for every {@link handshakeCase}; no id holds it. */
+export const HANDSHAKE_NUMBER = -2;
 
 /** The input with this number, the same for the same seed: even numbers are polls, odd ones answers of a target. */
 export function makeCase(seed: number, number: number): Case {
@@ -62,6 +64,13 @@ export function pollBodyOf(cases: readonly Case[]): Uint8Array {
   return encoder.encode(`{"commands":[${commands.join(",")}]}`);
 }
 
+/** The poll that brings one message of a connector's handshake with the stdio server; undamaged, and no numbered case. */
+export function handshakeCase(method: "initialize" | "notifications/initialized", serial: number): Case {
+  const parts = { channel: "stdio", method, hasId: method === "initialize" };
+  const bytes = encoder.encode(`{"commands":[${command(`handshake-${serial}`, parts)}]}`);
+  return { number: HANDSHAKE_NUMBER, surface: "poll", bytes };
+}
+
 /** Number of the case that a request id, or the id of a call, belongs to; -1 when damage has hidden it. */
 export function caseNumberOf(id: string): number {
   return Number(/^(?:call-)?case-(\d+)/.exec(id)?.[1] ?? -1);
@@ -80,6 +89,8 @@ export function callId(number: number): string {
 interface CommandParts {
   readonly channel?: unknown;
   readonly params?: unknown;
+  readonly method?: string;
+  readonly hasId?: boolean;
 }
 
 function command(requestId: string, parts: CommandParts = {}): string {
@@ -90,7 +101,12 @@ function command(requestId: string, parts: CommandParts = {}): string {
     channel: parts.channel ?? "main",
     created_at: "2026-01-01T00:00:00Z",
     headers: { "X-Request-Id": ["connector"] },
-    jsonrpc: { jsonrpc: "2.0", id: `call-${requestId}`, method: "work", params: parts.params ?? {} },
+    jsonrpc: {
+      jsonrpc: "2.0",
+      id: parts.hasId === false ? undefined : `call-${requestId}`,
+      method: parts.method ?? "work",
+      params: parts.params ?? {},
+    },
   });
 }
 

@@ -55,6 +55,8 @@ export async function load(options: LoadOptions, counts: LoadCounts, over: Abort
   const pace = new Pace(options.callsPerSecond);
   const failed = new AbortController();
   const until = AbortSignal.any([over, failed.signal]);
+  // One for all: also behind a server that was killed, no call may be told that it came before the handshake.
+  await new Connector(client, options, options.connectors, counts, pace).shakeHandsWithStdio();
   const connectors = Array.from({ length: options.connectors }, async (_, number) => {
     const connector = new Connector(client, options, number, counts, pace);
     try {
@@ -118,6 +120,14 @@ class Connector {
     const id = this.#nextId();
     const { status, text } = await this.#ask("POST", path, message(id, "tools/call"), extra);
     if (status !== 200 || !text.includes(`"id":"${id}","result"`)) throw unexpected(id, status, text);
+  }
+
+  async shakeHandsWithStdio(): Promise<void> {
+    const id = this.#nextId();
+    const begun = await this.#ask("POST", "/stdio", message(id, "initialize"));
+    if (begun.status !== 200) throw unexpected(id, begun.status, begun.text);
+    const note = await this.#ask("POST", "/stdio", message(undefined, "notifications/initialized"));
+    if (note.status !== 200) throw unexpected("notifications/initialized", note.status, note.text);
   }
 
   async callStdio(): Promise<void> {

@@ -111,6 +111,7 @@ export async function runChaos({ commands, seed, onProgress }: ChaosOptions): Pr
     ],
   });
 
+  await controlPlane.shakeHands("stdio");
   const harmless = new Set<Order>();
   let away = Promise.resolve();
   controlPlane.onPoll = (poll) => {

@@ -129,8 +129,6 @@ const NOT_PENDING =
   '{"error":{"message":"over","type":"invalid_request_error","param":null,"code":"pending_request_not_found"}}';
 
 export class FaultControlPlane implements AsyncDisposable {
-  /** Calls say by themselves what a handshake would, as those to the channel `stdio` always do (A-75). */
-  selfContained = false;
   readonly changes = new Changes();
   readonly orders: Order[] = [];
   readonly server: FaultServer;
@@ -150,6 +148,7 @@ export class FaultControlPlane implements AsyncDisposable {
   readonly problems: string[] = [];
   readonly #byId = new Map<string, Order>();
   readonly #attempts = new Map<string, number>();
+  readonly #handshakes = new Set<Order>();
   #queue: Order[] = [];
   #wakes = new Set<() => void>();
   #serial = 0;
@@ -179,7 +178,7 @@ export class FaultControlPlane implements AsyncDisposable {
 
   /** Puts a command at the end of the queue. */
   add(parts: OrderParts = {}): Order {
-    const order = makeOrder(++this.#serial, parts, this.selfContained || parts.channel === "stdio");
+    const order = makeOrder(++this.#serial, parts);
     this.orders.push(order);
     this.#byId.set(order.requestId, order);
     this.#queue.push(order);
@@ -194,6 +193,25 @@ export class FaultControlPlane implements AsyncDisposable {
       () => order.answer,
       limitMs,
     );
+  }
+
+  /** A connector's handshake, without which a stdio server is not called (A-73). */
+  async shakeHands(channel = "main"): Promise<void> {
+    const params = {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "fault", version: "1" },
+    };
+    const initialize = this.add({ channel, method: "initialize", params });
+    assert.equal((await this.answerTo(initialize)).respCode, 200);
+    const initialized = this.add({ channel, kind: "notification", method: "notifications/initialized" });
+    assert.ok((await this.answerTo(initialized)).respCode < 300);
+    this.#handshakes.add(initialize).add(initialized);
+  }
+
+  /** Commands that are no part of a handshake. */
+  get work(): Order[] {
+    return this.orders.filter((order) => !this.#handshakes.has(order));
   }
 
   /** Commands for a poll: at once when there are some, else when one comes, or none when the wait is over. */
@@ -362,14 +380,8 @@ function checkAnswer(order: Order, { respType, json }: Answer): void {
   if (json.result !== undefined) assert.equal(json.result.worked, order.rpcId, order.requestId);
 }
 
-const META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
-
-function makeOrder(serial: number, parts: OrderParts, selfContained: boolean): Order {
+function makeOrder(serial: number, parts: OrderParts): Order {
   const { kind = "call", channel = "main", method = "work", params = {}, timeoutMs } = parts;
-  const meta = selfContained ? { _meta: META } : {};
   const requestId = `req-${serial}`;
   const shardToken = `shard-${serial}`;
   const rpcId = kind === "call" ? `call-${serial}` : undefined;
@@ -383,7 +395,7 @@ function makeOrder(serial: number, parts: OrderParts, selfContained: boolean): O
     headers: { "Mcp-Session-Id": [`session-${serial}`], "X-Request-Id": [`connector-${serial}`] },
     response_timeout: timeoutMs === undefined ? undefined : `${timeoutMs}ms`,
     jsonrpc: isJsonRpc
-      ? { jsonrpc: "2.0", id: rpcId, method, params: { nonce: rpcId, ...meta, ...params } }
+      ? { jsonrpc: "2.0", id: rpcId, method, params: { nonce: rpcId, ...params } }
       : undefined,
   };
   return {

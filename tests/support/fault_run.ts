@@ -17,6 +17,8 @@ export interface FaultRunOptions {
   readonly args?: readonly string[];
   /** False binds no HTTP target. */
   readonly http?: boolean;
+  /** False for a stdio server that no connector shakes hands with before the test; an HTTP target needs none. */
+  readonly handshake?: boolean;
   /** True names the control plane as its own proxy, so that the agent reaches it by `fetch`. */
   readonly proxied?: boolean;
   /** Is called before the agent starts. */
@@ -47,7 +49,6 @@ export async function faultRun(
 ): Promise<void> {
   await using controlPlane = await FaultControlPlane.start();
   await using target = await FaultTarget.start();
-  controlPlane.selfContained = options.http === false;
   await options.prepare?.({ controlPlane, target });
   const binding = options.http === false ? [] : [`--mcp.server-url=${target.url}`];
   await using agent = await AgentProgram.listening({
@@ -56,6 +57,7 @@ export async function faultRun(
     env: options.proxied ? { HTTP_PROXY: controlPlane.url } : {},
   });
   await agent.program.until("the first poll", () => controlPlane.polls > 0);
+  if (options.http === false && options.handshake !== false) await controlPlane.shakeHands();
   let stopped = false;
   const stop = () => {
     if (!stopped) agent.program.signal("SIGTERM");

@@ -96,6 +96,7 @@ function handle(line: string): void {
       protocolVersion: "2025-06-18",
       capabilities: {},
       serverInfo: { name: "fault", version: "1" },
+      worked: message.params?.nonce,
     };
     return write(`${JSON.stringify({ jsonrpc: "2.0", id: message.id, result })}\n`);
   }

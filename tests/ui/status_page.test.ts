@@ -64,7 +64,10 @@ browserTest(
       textOf(dom, "channels"),
       /files stdio node server\.js degraded restarting after exit code 1/,
     );
-    assert.match(textOf(dom, "permissions"), /net api\.example\.test:443 run \/usr\/bin\/node refused net: 3/);
+    assert.match(
+      textOf(dom, "permissions"),
+      /net api\.example\.test:443 run \/usr\/bin\/node refused net: 3/,
+    );
     assert.match(textOf(dom, "updated"), /^Updated \d{4}-/);
     const rows = textOf(dom, "timeline");
     assert.match(

@@ -173,7 +173,8 @@ export class Conversation {
    * @returns where the rest of the handshake is written from here: whether that went well
    */
   #onInitializeAnswered(call: ChannelCall): Promise<boolean> | undefined {
-    this.#events.initializeAccepted(call.text);
+    // Repeated with a replacement, one that opens nothing would take the place of the one that opened the gate.
+    if (!isSelfContained(call)) this.#events.initializeAccepted(call.text);
     // The answer may be read before the pipe has reported the write.
     this.#onInitializeWritten(call);
     if (!this.#gate.initializeAnswered(call) || !this.#sendInitialized) return undefined;
