@@ -229,8 +229,10 @@ function readPollChannels(reader: SettingReader): readonly string[] | undefined 
 function readApiKey(reader: SettingReader, references: ReferenceSources): string {
   const name = "control-plane.api-key";
   const found = reader.find(name);
-  if (found?.at !== undefined && parseReference((found.written ?? "").trim()) === undefined) {
-    warnLiteralSecret(reader, name, "the control plane API key", found.at);
+  const inFile = reader.findInFile(name);
+  // Also where a variable overrides it: whoever reads the file has it.
+  if (inFile?.at !== undefined && parseReference((inFile.written ?? "").trim()) === undefined) {
+    warnLiteralSecret(reader, name, "the control plane API key", inFile.at);
   }
   const key = found?.source === "flag" ? followReference(reader, found, references) : found?.texts[0] ?? "";
   if (key === undefined) return "";

@@ -44,6 +44,15 @@ export class SettingReader {
     return undefined;
   }
 
+  /** What the file holds for the setting, whether a higher source overrides it or not. */
+  findInFile(name: SettingName): Found | undefined {
+    for (const source of this.#sources) {
+      const found = source.find(settingOf(name));
+      if (found !== undefined && found !== "unset" && found.source === "yaml") return found;
+    }
+    return undefined;
+  }
+
   /** Text of a scalar, as typed; its default when nothing set it. */
   text(name: SettingName): string {
     return this.find(name)?.texts[0] ?? settingOf(name).default;

@@ -1,3 +1,4 @@
+import { whyRefused } from "../config/mod.ts";
 import { createFieldLog, LEVEL_RANK, withBound } from "./field_log.ts";
 import { lineFormatter, type LogFormat } from "./log_format.ts";
 import type { Log, LogFields, LogLevel, LogRecord, Metrics } from "./observe.ts";
@@ -128,11 +129,10 @@ function openLogFile(path: string): Deno.FsFile {
   try {
     return Deno.openSync(path, { append: true, create: true, mode: LOG_FILE_MODE });
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
     throw new LogFileError(
-      `cannot open log.file ${
-        JSON.stringify(path)
-      }: ${error.message}; its directory must exist and be writable`,
+      `cannot open log.file ${JSON.stringify(path)}: ${
+        whyRefused(error)
+      }; its directory must exist and be writable`,
       { cause: error },
     );
   }

@@ -1,3 +1,4 @@
+import { whyRefused } from "../config/mod.ts";
 import { readIfPresent, removeIfOurs, writeFileAtomically } from "./atomic_file.ts";
 import type { Log } from "./observe.ts";
 import { StartError } from "./start_error.ts";
@@ -25,11 +26,11 @@ export async function writePidFile(
     }
     await writeFileAtomically(path, content, FILE_MODE);
   } catch (error) {
-    if (error instanceof StartError || !(error instanceof Error)) throw error;
+    if (error instanceof StartError) throw error;
     throw new StartError(
-      `cannot write pid.file ${
-        JSON.stringify(path)
-      }: ${error.message}; its directory must exist and be writable`,
+      `cannot write pid.file ${JSON.stringify(path)}: ${
+        whyRefused(error)
+      }; its directory must exist and be writable`,
       { cause: error },
     );
   }

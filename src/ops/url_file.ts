@@ -1,3 +1,4 @@
+import { whyRefused } from "../config/mod.ts";
 import { directoryOf, makeDirectory, removeIfOurs, writeFileAtomically } from "./atomic_file.ts";
 import type { Log } from "./observe.ts";
 import { StartError } from "./start_error.ts";
@@ -15,8 +16,7 @@ export async function writeUrlFile(path: string, url: string, log: Log): Promise
     await makeDirectory(directoryOf(path), DIRECTORY_MODE);
     await writeFileAtomically(path, url, FILE_MODE);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new StartError(`cannot write health.url-file ${JSON.stringify(path)}: ${error.message}`, {
+    throw new StartError(`cannot write health.url-file ${JSON.stringify(path)}: ${whyRefused(error)}`, {
       cause: error,
     });
   }

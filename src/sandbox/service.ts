@@ -306,9 +306,11 @@ export class RunningService implements Service {
   #tellTrust(): void {
     const { trust: { system_trust, extra_bundle }, warnings } = this.#tls;
     const { certificates: _listed, ...bundle } = extra_bundle ?? {};
+    // Hundreds of paths on most machines.
+    const { source_paths: paths, ...system } = system_trust;
     this.log.info("TLS trust summary", {
       component: "tls",
-      system_trust,
+      system_trust: Array.isArray(paths) ? { ...system, source_count: paths.length } : system,
       extra_bundle: extra_bundle && bundle,
     });
     for (const warning of warnings) this.log.warn("certificate to look after", { component: "tls", warning });

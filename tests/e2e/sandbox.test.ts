@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { AgentProgram } from "../support/e2e_agent.ts";
+import { CHECKOUT } from "../support/e2e_program.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { call } from "../support/e2e_json_rpc.ts";
 import { assertNothingLost, TestRelay } from "../support/e2e_relay.ts";
@@ -211,6 +212,10 @@ const WRAPPERS: Readonly<Record<string, readonly string[]>> = {
     "/dev",
     "--tmpfs",
     "/tmp",
+    // It may lie in /tmp itself.
+    "--ro-bind",
+    CHECKOUT,
+    CHECKOUT,
     "--unshare-all",
     "--die-with-parent",
     "--",
