@@ -6,6 +6,8 @@ import { buildTestBinary } from "./compile/test_binary.ts";
 
 /** Suites in the order in which a failure tells most. */
 const SUITES = ["unit", "wire", "conformance", "e2e", "fault", "ui", "binary"];
+/** Suites of small tests that share nothing; the others start whole programs and would disturb each other. */
+const PARALLEL: ReadonlySet<string> = new Set(["tests/unit", "tests/wire"]);
 /** Checks for leaked operations and resources; Deno 2.9 made them optional, before they were always on. */
 const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
 const SANITIZERS = major > 2 || minor >= 9 ? ["--sanitize-ops", "--sanitize-resources"] : [];
@@ -68,6 +70,7 @@ async function runSuite(
       "--quiet",
       "--reporter=dot",
       ...SANITIZERS,
+      ...(paths.every((path) => PARALLEL.has(path)) ? ["--parallel"] : []),
       ...paths,
     ],
     env: { NO_COLOR: "1", ...(path === undefined ? {} : { TUNNEL_CLIENT_BINARY: path }) },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { hasNodeTls } from "../../src/net/node_tls.ts";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { call } from "../support/e2e_json_rpc.ts";
+import { PROGRAM_IS_OLD } from "../support/e2e_program.ts";
 import { TestRelay } from "../support/e2e_relay.ts";
 import { json, result, Target } from "../support/e2e_target.ts";
 import { makePki } from "../support/net_pki.ts";
@@ -87,7 +87,7 @@ Deno.test("everything takes the configured http proxy with its credentials, and 
 });
 
 // Before Deno 2.9 there is no TLS inside TLS.
-const tunnelsTest = hasNodeTls ? Deno.test : Deno.test.ignore;
+const tunnelsTest = PROGRAM_IS_OLD ? Deno.test.ignore : Deno.test;
 
 tunnelsTest(
   "everything takes an https proxy into tunnels, with roots from a bundle; targets never see its credentials [PX-8, TL-1]",

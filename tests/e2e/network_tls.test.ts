@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { hasNodeTls } from "../../src/net/node_tls.ts";
 import { AgentProgram } from "../support/e2e_agent.ts";
 import { Folder } from "../support/e2e_folder.ts";
 import { call } from "../support/e2e_json_rpc.ts";
-import { tunnelClientEnd } from "../support/e2e_program.ts";
+import { PROGRAM_IS_OLD, tunnelClientEnd } from "../support/e2e_program.ts";
 import { TestRelay, TUNNEL_ID } from "../support/e2e_relay.ts";
 import { result, Target } from "../support/e2e_target.ts";
 import { makeKeyForms, makePki, type Pki } from "../support/net_pki.ts";
@@ -92,7 +91,7 @@ programTest(
 );
 
 // Before Deno 2.9 no certificate can be shown inside a tunnel.
-if (hasNodeTls) {
+if (!PROGRAM_IS_OLD) {
   programTest(
     ["nginx"],
     "a certificate is shown to its own channel's origin only: neither to another channel's nor to an https proxy [TL-6, CFG-57]",
