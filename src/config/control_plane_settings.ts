@@ -229,9 +229,9 @@ function readPollChannels(reader: SettingReader): readonly string[] | undefined 
 function readApiKey(reader: SettingReader, references: ReferenceSources): string {
   const name = "control-plane.api-key";
   const found = reader.find(name);
-  const inFile = reader.findInFile(name);
+  const inFile = reader.writtenInFile(name);
   // Also where a variable overrides it: whoever reads the file has it.
-  if (inFile?.at !== undefined && parseReference((inFile.written ?? "").trim()) === undefined) {
+  if (inFile !== undefined && parseReference(inFile.text.trim()) === undefined) {
     warnLiteralSecret(reader, name, "the control plane API key", inFile.at);
   }
   const key = found?.source === "flag" ? followReference(reader, found, references) : found?.texts[0] ?? "";

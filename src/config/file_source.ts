@@ -28,6 +28,10 @@ export function fileSource(
       known.set(setting.name, found);
       return found;
     },
+    written({ yaml }) {
+      const node = yaml === undefined ? undefined : nodeAt(root, yaml.split("."));
+      return node?.kind === "text" && node.text !== "" ? node : undefined;
+    },
   };
 }
 

@@ -44,11 +44,11 @@ export class SettingReader {
     return undefined;
   }
 
-  /** What the file holds for the setting, whether a higher source overrides it or not. */
-  findInFile(name: SettingName): Found | undefined {
+  /** What stands in the file for a scalar, no reference followed, whether a higher source overrides it or not. */
+  writtenInFile(name: SettingName): { readonly text: string; readonly at: Location } | undefined {
     for (const source of this.#sources) {
-      const found = source.find(settingOf(name));
-      if (found !== undefined && found !== "unset" && found.source === "yaml") return found;
+      const written = source.written?.(settingOf(name));
+      if (written !== undefined) return written;
     }
     return undefined;
   }

@@ -35,6 +35,8 @@ export interface FileHeader {
  */
 export interface SettingSource {
   find(setting: Setting): Found | "unset" | undefined;
+  /** What stands in a file for a scalar, no reference followed; only files can tell. */
+  written?(setting: Setting): { readonly text: string; readonly at: Location } | undefined;
 }
 
 /** Values from the command line. */
