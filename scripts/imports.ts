@@ -44,6 +44,7 @@ const AGENT_DOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** Side doors into rooms whose `mod.ts` would load much more than a thread needs: every module delays the first poll. */
 const LEAN_DOORS: Readonly<Record<string, readonly string[]>> = {
+  cli: ["src/net/ways.ts"],
   sandbox: ["src/ops/agent_side.ts", "src/net/ways.ts"],
   channels: ["src/config/duration.ts"],
   oauth: ["src/config/duration.ts"],

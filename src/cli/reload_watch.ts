@@ -1,3 +1,5 @@
+import { waited } from "../net/ways.ts";
+
 /** How often the files are looked at; a change counts once it has lasted from one look to the next. */
 const LOOK_EVERY_MS = 500;
 
@@ -40,7 +42,7 @@ export class ReloadWatch {
     let known = await look(files());
     let before = known;
     for (;;) {
-      await pause(signal);
+      await waited(LOOK_EVERY_MS, signal);
       if (signal.aborted || !isOn()) return;
       const now = await look(files());
       const hasChanged = differs(known, now);
@@ -72,17 +74,4 @@ async function look(paths: Iterable<string>): Promise<ReadonlyMap<string, string
 /** A file that is new to the configuration has not changed. */
 function differs(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): boolean {
   return [...now].some(([path, state]) => before.has(path) && before.get(path) !== state);
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, LOOK_EVERY_MS);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

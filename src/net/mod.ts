@@ -39,6 +39,7 @@ export { loadCaBundle, loadClientCertificate } from "./tls_material.ts";
 export type { CaBundle, ClientCertificateFiles, ExtraBundle, TrustedCertificate } from "./tls_material.ts";
 export { loadSystemRoots } from "./system_roots.ts";
 export type { ListFolder, SystemRoots, SystemTrust } from "./system_roots.ts";
+export { waited } from "./waited.ts";
 export { watchMaterial } from "./watch_material.ts";
 export type { MaterialWatch } from "./watch_material.ts";
 export { createTargetClient } from "./target_client.ts";

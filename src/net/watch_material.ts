@@ -1,4 +1,5 @@
 /** Certificates and keys that are read again when their files change. */
+import { waited } from "./waited.ts";
 
 /** How often files are looked at; certificates change a few times a year, so a look costs more than it finds. */
 const LOOK_EVERY_MS = 10_000;
@@ -44,20 +45,4 @@ export async function watchMaterial<T>(
       lastError = error.message;
     }
   }
-}
-
-/** Waits; false when the signal was aborted before. */
-function waited(waitMs: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(false);
-    const onAbort = () => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve(true);
-    }, waitMs);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }

@@ -4,3 +4,4 @@
  */
 export { environmentProxy, resolveProxy, targetAddress } from "./proxy.ts";
 export type { ClientCertificate, EnvironmentProxy, Route, RouteTls } from "./route.ts";
+export { waited } from "./waited.ts";

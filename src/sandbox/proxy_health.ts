@@ -1,5 +1,5 @@
 /** How the proxies in use are doing: asked at start and then again and again, in the agent's thread (PX-13 … PX-18). */
-import { checkProxy, type Proxy, type ProxyCheck, resolveProxy } from "../net/mod.ts";
+import { checkProxy, type Proxy, type ProxyCheck, resolveProxy, waited } from "../net/mod.ts";
 import type { Log, Metrics, ProxyCheckRecord, RouteHealth } from "../ops/agent_side.ts";
 import type { NamedRoute } from "./route_list.ts";
 
@@ -61,7 +61,7 @@ export class ProxyHealth {
     const proxied = this.#routes.filter((route) => "proxy" in route);
     while (proxied.length > 0 && !signal.aborted) {
       for (const route of proxied) await this.#look(route, signal);
-      await pause(this.#deps.everyMs, signal);
+      await waited(this.#deps.everyMs, signal);
     }
   }
 
@@ -179,18 +179,4 @@ function isOnlyTunnelRefused({ failure }: ProxyCheck, { url, proxy }: WatchedRou
   return failure?.reason === "bad_status" && failure.statusCategory === "4xx" &&
     !failure.explanation.includes("(407)") && !proxy.scheme.startsWith("socks") &&
     URL.parse(url)?.protocol === "http:";
-}
-
-/** Waits, or until the signal is raised. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
